@@ -45,7 +45,7 @@ func (d Day) Values() []string {
 // PartitionKeys gives the partition keys of every table, in the order of their values.
 func PartitionKeys() []Column {
 	return []Column{
-		{Name: "year", Type: String, Comment: "year of the record's start in UTC, four digits"},
+		{Name: "year", Type: String, Comment: "year of the start in UTC, four digits"},
 		{Name: "month", Type: String, Comment: "month, two digits"},
 		{Name: "day", Type: String, Comment: "day of the month, two digits"},
 	}
