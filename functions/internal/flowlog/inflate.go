@@ -185,10 +185,12 @@ func (s *sourceReader) Read(p []byte) (int, error) {
 // of the content.
 func (s *sourceReader) blame(err error) error {
 	switch {
-	case err == nil || err == io.EOF:
-		return err
-	case s.err != nil:
+	case err == nil:
+		return nil
+	case s.err != nil: // even at the end: the library may have swallowed it
 		return s.err
+	case err == io.EOF:
+		return io.EOF
 	}
 	return contentError{err}
 }
