@@ -1,0 +1,159 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/flowlake/flowlake/functions/internal/etl"
+	"github.com/flowlake/flowlake/functions/internal/flowlog"
+	"github.com/flowlake/flowlake/functions/internal/store/storetest"
+)
+
+// files makes files of those names below a new directory.
+func files(t *testing.T, names ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range names {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestFind(t *testing.T) {
+	dir := files(t, "AWSLogs/1/globalaccelerator/us-west-2/2026/01/09/b.log.gz", "AWSLogs/1/globalaccelerator/us-west-2/2026/01/09/a.log.gz",
+		"AWSLogs/1/globalaccelerator/us-west-2/2026/01/10/c.log.gz", "other/d.log.gz", "other/notes.txt", "other/.hidden")
+	find := func(sources ...string) string {
+		t.Helper()
+		for i := range sources {
+			sources[i] = filepath.Join(dir, filepath.FromSlash(sources[i]))
+		}
+		objects, err := Find(t.Context(), sources)
+		if err != nil {
+			return "error"
+		}
+		var names []string
+		for _, o := range objects {
+			url := o.Source.URL(o.Key)
+			names = append(names, url[strings.LastIndex(url, "/")+1:])
+			if o.Size == 0 {
+				t.Errorf("%s has no size", url)
+			}
+		}
+		return strings.Join(names, " ")
+	}
+	for _, test := range []struct {
+		sources []string
+		want    string
+	}{
+		{[]string{"."}, "a.log.gz b.log.gz c.log.gz d.log.gz notes.txt"},
+		{[]string{"other"}, "d.log.gz notes.txt"},
+		{[]string{"other/d.log.gz"}, "d.log.gz"},
+		{[]string{"other/*.gz"}, "d.log.gz"},
+		{[]string{"AWSLogs/*/globalaccelerator/*/2026/01/*"}, "a.log.gz b.log.gz c.log.gz"},
+		{[]string{"other/d.log.gz", "other", "."}, "d.log.gz notes.txt a.log.gz b.log.gz c.log.gz"},
+		{[]string{"missing"}, "error"},
+		{[]string{"missing/*.gz"}, "error"},
+		{[]string{"other/[.gz"}, "error"},
+	} {
+		if got := find(test.sources...); got != test.want {
+			t.Errorf("Find(%q) = %q, want %q", test.sources, got, test.want)
+		}
+	}
+}
+
+// A source has the same URL whichever way it is named: its outputs have the same keys.
+func TestFindGivesTheSameURLWhateverTheRoot(t *testing.T) {
+	dir := files(t, "a/b/x.log.gz")
+	t.Chdir(dir)
+	var urls []string
+	for _, source := range []string{dir, filepath.Join(dir, "a"), "a/b/x.log.gz", "./a/../a/b", "a/*/x*"} {
+		objects, err := Find(t.Context(), []string{source})
+		if err != nil || len(objects) != 1 {
+			t.Fatalf("%s: %d objects, error %v", source, len(objects), err)
+		}
+		urls = append(urls, objects[0].Source.URL(objects[0].Key))
+	}
+	for _, url := range urls {
+		if url != urls[0] || !strings.HasPrefix(url, "file:///") {
+			t.Errorf("URLs %q", urls)
+		}
+	}
+}
+
+// converter converts by a function.
+type converter func(ctx context.Context, key string) (etl.Result, error)
+
+func (c converter) Convert(ctx context.Context, source etl.Source, key string) (etl.Result, error) {
+	return c(ctx, key)
+}
+
+func objects(n int) []Object {
+	source := new(storetest.Memory)
+	var all []Object
+	for i := range n {
+		all = append(all, Object{Source: source, Key: fmt.Sprintf("%03d.log.gz", i), Size: 1})
+	}
+	return all
+}
+
+func TestRunBoundsItsWorkersAndGoesOnAfterFailures(t *testing.T) {
+	var running, most atomic.Int64
+	broken := errors.New("broken")
+	c := converter(func(_ context.Context, key string) (etl.Result, error) {
+		n := running.Add(1)
+		defer running.Add(-1)
+		for {
+			m := most.Load()
+			if n <= m || most.CompareAndSwap(m, n) {
+				break
+			}
+		}
+		res := etl.Result{URL: key, Counts: flowlog.Counts{Lines: 3, Rows: 2, Headers: 1}, BytesIn: 10, Partitions: 1,
+			Outputs: []etl.Output{{Size: 4}, {Size: 5}}}
+		switch {
+		case key == "007.log.gz" || key == "003.log.gz":
+			return res, broken
+		case key == "005.log.gz":
+			return etl.Result{URL: key, Skipped: "no log"}, nil
+		}
+		return res, nil
+	})
+	s := Summary{Objects: 100}
+	Run(t.Context(), objects(100), c, 3, s.Add)
+	if most.Load() > 3 {
+		t.Errorf("%d conversions at the same time, want at most 3", most.Load())
+	}
+	if s.Done() != 100 || s.Converted != 97 || s.Skipped["no log"] != 1 || len(s.Failed) != 2 || s.Failed[0].Result.URL != "003.log.gz" {
+		t.Errorf("summary %+v", s)
+	}
+	if s.Lines != 3*97 || s.Rows != 2*97 || s.BytesIn != 970 || s.BytesOut != 9*97 || s.Outputs != 2*97 || s.Partitions != 97 {
+		t.Errorf("summary %+v", s)
+	}
+}
+
+func TestRunFinishesWhatItBeganWhenInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := converter(func(ctx context.Context, key string) (etl.Result, error) {
+		if key == "010.log.gz" {
+			cancel()
+		}
+		return etl.Result{URL: key}, ctx.Err()
+	})
+	s := Summary{Objects: 100}
+	Run(ctx, objects(100), c, 2, s.Add)
+	if len(s.Failed) > 0 || s.Converted < 10 || s.Converted > 13 {
+		t.Errorf("%d converted, failed %v", s.Converted, s.Failed)
+	}
+}
