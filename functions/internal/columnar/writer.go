@@ -29,7 +29,7 @@ type Writer struct {
 	table   *schema.Table
 	threads int
 	out     *tailWriter
-	file    *parquet.Writer
+	file    *parquet.GenericWriter[any]
 	group   *parquet.ConcurrentRowGroupWriter // of the last row group, whose buffers the next reuses
 	workers []*encoder
 	want    footer
@@ -43,7 +43,7 @@ func NewWriter(w io.Writer, t *schema.Table, o Options) (*Writer, error) {
 		return nil, err
 	}
 	wr := &Writer{table: t, threads: max(1, o.Threads), out: &tailWriter{w: w}, want: newFooter(t)}
-	wr.file = parquet.NewWriter(wr.out,
+	wr.file = parquet.NewGenericWriter[any](wr.out,
 		parquetSchema(t),
 		parquet.Compression(codec),
 		parquet.CreatedBy("flowlake", "1", "0"),
