@@ -23,8 +23,6 @@ type groupCounts struct {
 	nulls []int64 // by column
 }
 
-func newFooter(t *schema.Table) footer { return footer{table: t} }
-
 // add expects a row group with the batch's rows.
 func (f *footer) add(b *batch.Batch) {
 	g := groupCounts{rows: int64(b.Rows), nulls: make([]int64, len(b.Columns))}
@@ -40,7 +38,7 @@ func (f *footer) add(b *batch.Batch) {
 // wrongly, and chunks that lie outside the file: bugs that Parquet writers have had.
 func (f *footer) check(tail []byte, size int64) error {
 	const trailer = 8 // length of the footer, then PAR1
-	if len(tail) < trailer || string(tail[len(tail)-4:]) != "PAR1" {
+	if len(tail) < trailer || string(tail[len(tail)-4:]) != magic {
 		return fmt.Errorf("file does not end in PAR1")
 	}
 	length := int(binary.LittleEndian.Uint32(tail[len(tail)-trailer:]))

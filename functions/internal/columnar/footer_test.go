@@ -15,7 +15,7 @@ func TestFooterCheckFindsDifferences(t *testing.T) {
 	second, _ := sample(table, 30, 2)
 	data := write(t, table, Options{}, nil, first, second)
 	expect := func() footer {
-		f := newFooter(table)
+		f := footer{table: table}
 		f.add(first)
 		f.add(second)
 		return f

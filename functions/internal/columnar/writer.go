@@ -3,116 +3,139 @@ package columnar
 import (
 	"fmt"
 	"io"
+	"math"
+	"slices"
+	"strings"
 
-	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flowlake/flowlake/functions/internal/batch"
 	"github.com/flowlake/flowlake/schema"
 )
 
-// Options says how to write.
-type Options struct {
-	// Codec compresses pages; the zero value stands for [Zstd].
-	Codec Codec
-	// Threads is the number of columns that are encoded at the same time; 0 stands for 1. It does
-	// not change the bytes.
-	Threads int
-}
-
-// pageBytes is the size of a data page before compression. Pages are the unit in which readers skip
-// rows by the page index.
-const pageBytes = 256 << 10
-
-// Writer writes one Parquet file. It is used by one goroutine.
+// Writer writes one Parquet file. It is used by one goroutine. Between row groups it holds nothing
+// but the index of those that are written.
 type Writer struct {
-	table   *schema.Table
-	threads int
-	out     *tailWriter
-	file    *parquet.GenericWriter[any]
-	group   *parquet.ConcurrentRowGroupWriter // of the last row group, whose buffers the next reuses
-	workers []*encoder
-	want    footer
+	pool   *Pool
+	table  *schema.Table
+	out    *tailWriter
+	codecs []format.CompressionCodec // by column, as the first row group chose them
+	groups []format.RowGroup
+	pages  [][]pageIndex // by row group and column
+	want   footer
 }
 
-// NewWriter begins a file. Bytes go to w as row groups are finished; w sees no other calls than
-// Write. A file without a row group is valid, too.
-func NewWriter(w io.Writer, t *schema.Table, o Options) (*Writer, error) {
-	codec, err := o.Codec.codec()
-	if err != nil {
-		return nil, err
-	}
-	wr := &Writer{table: t, threads: max(1, o.Threads), out: &tailWriter{w: w}, want: newFooter(t)}
-	wr.file = parquet.NewGenericWriter[any](wr.out,
-		parquetSchema(t),
-		parquet.Compression(codec),
-		parquet.CreatedBy("flowlake", "1", "0"),
-		parquet.DataPageVersion(1),
-		parquet.DataPageStatistics(false),
-		parquet.PageBufferSize(pageBytes),
-		parquet.ColumnIndexSizeLimit(func([]string) int { return maxBound }),
-	)
-	return wr, nil
-}
-
-// maxBound is where the index cuts the bounds of text, in bytes.
-const maxBound = 64
+// magic begins and ends a Parquet file.
+const magic = "PAR1"
 
 // Write writes a batch as one row group. The batch may be reused when Write returns.
 func (w *Writer) Write(b *batch.Batch) error {
 	if b.Rows == 0 {
 		return nil
 	}
-	if w.group == nil {
-		w.group = w.file.BeginRowGroup()
+	if len(w.groups) > math.MaxInt16 {
+		return fmt.Errorf("want at most %d row groups in a file", math.MaxInt16+1)
 	}
-	for len(w.workers) < w.threads {
-		w.workers = append(w.workers, new(encoder))
+	chunks, err := w.encode(b)
+	if err != nil {
+		return err
 	}
-	// Columns go to whichever worker is free; a column's bytes do not depend on its worker.
+	if err := w.begin(); err != nil {
+		return err
+	}
+	g := format.RowGroup{
+		NumRows:    int64(b.Rows),
+		FileOffset: w.out.size,
+		Ordinal:    int16(len(w.groups)),
+		Columns:    make([]format.ColumnChunk, len(chunks)),
+	}
+	index := make([]pageIndex, len(chunks))
+	for i, c := range chunks {
+		c.place(w.out.size)
+		if _, err := w.out.Write(c.bytes); err != nil {
+			return fmt.Errorf("write row group: %w", err)
+		}
+		g.Columns[i].MetaData = c.metadata
+		g.TotalByteSize += c.metadata.TotalUncompressedSize
+		g.TotalCompressedSize += c.metadata.TotalCompressedSize
+		index[i] = c.index
+	}
+	if w.codecs == nil {
+		for _, c := range chunks {
+			w.codecs = append(w.codecs, c.metadata.Codec)
+		}
+	}
+	w.groups = append(w.groups, g)
+	w.pages = append(w.pages, index)
+	w.want.add(b)
+	return nil
+}
+
+// begin writes the beginning of the file, once.
+func (w *Writer) begin() error {
+	if w.out.size > 0 {
+		return nil
+	}
+	if _, err := io.WriteString(w.out, magic); err != nil {
+		return fmt.Errorf("begin file: %w", err)
+	}
+	return nil
+}
+
+// encode encodes the columns of a batch, several at the same time.
+func (w *Writer) encode(b *batch.Batch) ([]*chunk, error) {
+	// Columns go to whichever encoder is free; a chunk's bytes do not depend on its encoder.
 	columns := make(chan int, len(b.Columns))
 	for i := range b.Columns {
 		columns <- i
 	}
 	close(columns)
-	writers := w.group.ColumnWriters()
+	chunks := make([]*chunk, len(b.Columns))
 	var g errgroup.Group
-	for _, worker := range w.workers {
+	for range w.pool.threads {
 		g.Go(func() error {
+			e, err := w.pool.get()
+			if err != nil {
+				return err
+			}
+			defer w.pool.put(e)
 			for i := range columns {
-				if err := worker.column(writers[i], i, b); err != nil {
+				c, err := e.column(b, i, w.codec(i))
+				if err != nil {
 					return fmt.Errorf("encode column %s: %w", w.table.Columns[i].Name, err)
 				}
+				chunks[i] = c
 			}
 			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	if _, err := w.group.Commit(); err != nil {
-		return fmt.Errorf("write row group: %w", err)
-	}
-	w.want.add(b)
-	return nil
+	return chunks, g.Wait()
 }
 
-// Release drops the buffers that are kept for the next row group. Call it where the next row group
-// may be long in coming.
-func (w *Writer) Release() { w.group, w.workers = nil, nil }
+// codec gives the codec that a column has in the row groups so far, or nil if there is none yet. The
+// format lets every chunk have its own, but some readers, parquet-go's among them, take the first
+// chunk's for that of the whole column.
+func (w *Writer) codec(column int) *format.CompressionCodec {
+	if w.codecs == nil {
+		return nil
+	}
+	return &w.codecs[column]
+}
 
 // Metadata is a key and its value in a file's footer.
 type Metadata struct{ Key, Value string }
 
-// Close ends the file with its index and its footer, which carries the metadata in the given order.
-// It then reads the footer back and compares it with what was written, column by column; a file that
+// Close ends the file with its index and its footer, which carries the metadata, ordered by key. It
+// then reads the footer back and compares it with what was written, column by column; a file that
 // differs must not be published. It gives the size of the file in bytes.
 func (w *Writer) Close(metadata []Metadata) (size int64, err error) {
-	for _, m := range metadata {
-		w.file.SetKeyValueMetadata(m.Key, m.Value)
+	if err := w.begin(); err != nil {
+		return 0, err
 	}
+	metadata = slices.SortedFunc(slices.Values(metadata), func(a, b Metadata) int { return strings.Compare(a.Key, b.Key) })
 	w.out.keep = true
-	if err := w.file.Close(); err != nil {
+	if err := w.writeFooter(metadata); err != nil {
 		return 0, fmt.Errorf("write footer: %w", err)
 	}
 	if err := w.want.check(w.out.tail, w.out.size); err != nil {

@@ -101,7 +101,8 @@ type Converter struct {
 	rejects *schema.Table
 	lake    Lake
 	catalog Catalog
-	pools   map[*schema.Table]*batch.Pool
+	batches map[*schema.Table]*batch.Pool
+	files   *columnar.Pool
 }
 
 // idleBatches bounds the batches that a converter keeps for later: those of one large object.
@@ -114,12 +115,17 @@ func New(c Config, lake Lake, catalog Catalog) (*Converter, error) {
 	}
 	c.Threads = cmp.Or(c.Threads, 1)
 	rejects := c.Table.Rejects()
+	files, err := columnar.NewPool(columnar.Options{Codec: c.Codec, Threads: c.Threads})
+	if err != nil {
+		return nil, fmt.Errorf("conversion settings: %w", err)
+	}
 	return &Converter{
 		config:  c,
 		rejects: rejects,
 		lake:    lake,
 		catalog: catalog,
-		pools: map[*schema.Table]*batch.Pool{
+		files:   files,
+		batches: map[*schema.Table]*batch.Pool{
 			c.Table: batch.NewPool(c.Table, idleBatches),
 			rejects: batch.NewPool(rejects, idleBatches),
 		},

@@ -30,7 +30,6 @@ type journey struct {
 	counts  flowlog.Counts
 	source  sourceReader
 	outputs map[outputID]*output
-	last    *output // that was written to last
 }
 
 type outputID struct {
@@ -78,7 +77,7 @@ func (j *journey) convert(ctx context.Context, body io.Reader) error {
 			if err := j.write(ctx, b); err != nil {
 				return fmt.Errorf("convert %s: %w", j.url, err)
 			}
-			j.pools[b.Table].Put(b)
+			j.batches[b.Table].Put(b)
 		}
 		return nil
 	})
@@ -95,17 +94,9 @@ func (j *journey) write(ctx context.Context, b *batch.Batch) error {
 		if err != nil {
 			return err
 		}
-		o = &output{Output: Output{Table: b.Table.Name, Key: key, Day: b.Day}, table: b.Table, object: object}
+		o = &output{Output: Output{Table: b.Table.Name, Key: key, Day: b.Day}, table: b.Table, object: object, file: j.files.NewWriter(object, b.Table)}
 		j.outputs[id] = o // from here on, abort takes care of it
-		o.file, err = columnar.NewWriter(object, b.Table, columnar.Options{Codec: j.config.Codec, Threads: j.config.Threads})
-		if err != nil {
-			return err
-		}
 	}
-	if j.last != nil && j.last != o {
-		j.last.file.Release() // with many days in one object, only one keeps buffers
-	}
-	j.last = o
 	if err := o.file.Write(b); err != nil {
 		return fmt.Errorf("write %s: %w", o.Key, err)
 	}

@@ -30,7 +30,7 @@ func (s *sink) NewBatch(day schema.Day) *batch.Batch {
 	if s.firstDay == schema.NoDay {
 		s.firstDay = day
 	}
-	return s.pools[s.config.Table].Get(day)
+	return s.journey.batches[s.config.Table].Get(day)
 }
 
 // Batch passes a batch on.
@@ -46,7 +46,7 @@ func (s *sink) Batch(b *batch.Batch) error {
 // Reject adds a row to the rejects.
 func (s *sink) Reject(r flowlog.Reject) error {
 	if s.rejected == nil {
-		s.rejected = s.pools[s.rejects].Get(schema.NoDay)
+		s.rejected = s.journey.batches[s.rejects].Get(schema.NoDay)
 	}
 	b := s.rejected
 	row := b.Extend(1)
