@@ -1,0 +1,128 @@
+package query
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestReadOnly says that nothing but a query is run.
+func TestReadOnly(t *testing.T) {
+	l := newLake(t, t.TempDir())
+	file := l.write(l9, "a.parquet", "clientip", "('10.0.0.1')")
+	l.register(day(9))
+	before := read(t, file)
+	db := l.open(Options{})
+	copies := "COPY (SELECT 1) TO " + literal(file) + " (FORMAT parquet, USE_TMP_FILE false)"
+	for _, sql := range []string{
+		"", "-- nothing", ";",
+		copies, "EXPLAIN ANALYZE " + copies, "explain /* */ analyze " + copies, "EXPLAIN (ANALYZE) " + copies,
+		"SELECT 1; " + copies, copies + "; SELECT 1", "SELECT 1; SELECT 2",
+		"CREATE TABLE t AS SELECT 1", "CREATE TEMP TABLE t AS SELECT 1", "DROP VIEW aga_flow_logs", "INSERT INTO aga_flow_logs SELECT * FROM aga_flow_logs",
+		"SET threads = 1", "SET VARIABLE a = 1", "RESET lock_configuration", "PRAGMA threads = 1", "USE sampledb", "BEGIN",
+		"ATTACH ':memory:' AS other", "INSTALL httpfs", "LOAD httpfs", "CALL enable_logging()", "EXPORT DATABASE '/tmp/x'", "CHECKPOINT",
+		"FROM enable_logging(storage = 'file', storage_path = '/tmp/x')", `FROM "Enable_Profiling"(format = 'json')`, "PREPARE p AS SELECT 1", "CREATE SECRET (TYPE s3)",
+	} {
+		if _, err := try(t.Context(), db, sql); err == nil {
+			t.Errorf("%s: was run", sql)
+		} else if known := new(Error); !errors.Is(err, ErrNotQuery) && !errors.As(err, &known) {
+			t.Errorf("%s: error is %v", sql, err)
+		}
+	}
+	if read(t, file) != before {
+		t.Error("a file of the lake was changed")
+	}
+	for _, sql := range []string{
+		"SELECT 1 -- analyze", "  WITH a AS (SELECT 1) FROM a;\n-- end", "VALUES (1)", "FROM aga_flow_logs", "DESCRIBE aga_flow_logs", "SHOW TABLES",
+		"SUMMARIZE aga_flow_logs", "EXPLAIN SELECT * FROM aga_flow_logs", "EXPLAIN " + copies,
+	} {
+		if _, err := try(t.Context(), db, sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	if read(t, file) != before {
+		t.Error("a file of the lake was changed")
+	}
+}
+
+// TestConfined says that a query opens the lake's registered files and no others.
+func TestConfined(t *testing.T) {
+	l := newLake(t, t.TempDir())
+	l.write(l9, "a.parquet", "clientip", "('10.0.0.1')")
+	other := l.write(l.table.Partition(day(10)).Location, "a.parquet", "clientip", "('not registered')")
+	l.register(day(9))
+	secret := filepath.Join(t.TempDir(), "secret.csv")
+	if err := os.WriteFile(secret, []byte("a,b\n1,2\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	db := l.open(Options{})
+	for _, sql := range []string{
+		"FROM read_csv('/etc/passwd')", "FROM read_text('/etc/passwd')", "FROM read_blob('/etc/passwd')",
+		"FROM " + literal(secret), "FROM read_csv(" + literal(secret) + ")", "FROM sniff_csv(" + literal(secret) + ")",
+		"FROM read_parquet(" + literal(other) + ")", "FROM parquet_metadata(" + literal(other) + ")",
+		"FROM read_parquet(" + literal(l.root+"/**/*.parquet") + ")", "FROM glob(" + literal(l.root+"/**") + ")", "FROM glob('/etc/*')",
+		"FROM read_json('http://127.0.0.1:1/x')", "FROM read_parquet('s3://bucket/key')", "FROM read_duckdb(" + literal(secret) + ")",
+		"FROM query('COPY (SELECT 1) TO " + strings.ReplaceAll(literal(secret), "'", "''") + "')",
+	} {
+		if lines, err := try(t.Context(), db, sql); err == nil {
+			t.Errorf("%s: gave %q", sql, lines)
+		}
+	}
+}
+
+// TestNoLitter says that nothing is written where the program runs, nor for a query that fits.
+func TestNoLitter(t *testing.T) {
+	t.Chdir(t.TempDir())
+	temp := filepath.Join(t.TempDir(), "spill")
+	const sorted = "SELECT i, 'abcdefghijklmnop' || i AS s FROM range(3000000) AS r(i) ORDER BY i % 1000, i"
+	for name, test := range map[string]struct {
+		options Options
+		fails   bool
+	}{
+		"unlimited":    {Options{}, false},
+		"limit":        {Options{MemoryLimit: 64 << 20, Threads: 2}, true},
+		"limit, spill": {Options{MemoryLimit: 64 << 20, Threads: 2, TempDirectory: temp}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLake(t, t.TempDir())
+			db, err := Open(t.Context(), nil, l, l, test.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = try(t.Context(), db, "SELECT max(i) FROM (SELECT i, row_number() OVER () AS n FROM ("+sorted+"))")
+			lines := 0
+			if err == nil {
+				var rows *Rows
+				if rows, err = db.Query(t.Context(), sorted); err == nil {
+					for rows.Next() {
+						lines++
+					}
+					err = rows.Err()
+					rows.Close()
+				}
+			}
+			if known := new(Error); test.fails != errors.As(err, &known) || !test.fails && lines != 3000000 {
+				t.Errorf("%d rows, error %v", lines, err)
+			}
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+			for _, dir := range []string{".", temp} {
+				if entries, err := os.ReadDir(dir); len(entries) > 0 {
+					t.Errorf("left in %s: %v %v", dir, entries, err)
+				}
+			}
+		})
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
