@@ -1,0 +1,142 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/flowlake/flowlake/functions/internal/columnar"
+	"github.com/flowlake/flowlake/functions/internal/etl"
+	"github.com/flowlake/flowlake/functions/internal/flowlog"
+	"github.com/flowlake/flowlake/functions/internal/replay"
+	"github.com/flowlake/flowlake/schema"
+)
+
+type replayOptions struct {
+	lake    string
+	workers int    // objects at the same time
+	codec   string // of the outputs
+	rows    int    // of a row group
+	maxLine int    // bytes
+}
+
+func newReplay() *cobra.Command {
+	o := replayOptions{}
+	c := &cobra.Command{
+		Use:   "replay SOURCE... --lake DIR",
+		Short: "Convert flow logs into a lake",
+		Long: "replay converts gzip flow logs (.log.gz) to Parquet in a lake and registers their partitions. A\n" +
+			"SOURCE is a file, a directory, of which everything below is converted, or a glob pattern.\n\n" +
+			"Converting an object again overwrites what the first time wrote, so a replay can be repeated at\n" +
+			"any time. An object that fails never stops the others. Ctrl-C finishes the objects in progress.\n\n" + exitHelp(),
+		Example: example(`
+flowlake replay logs --lake ./lake
+flowlake replay 'mirror/AWSLogs/*/globalaccelerator/*/2026/01/*' --lake ./lake --workers 4
+flowlake replay one.log.gz other.log.gz --lake ./lake --codec snappy`),
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.lake, "lake", "", "directory of the lake (required)")
+	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "objects to convert at the same time; memory grows with it")
+	f.StringVar(&o.codec, "codec", string(columnar.Zstd), fmt.Sprintf("compression of the outputs, one of %q", columnar.Codecs()))
+	f.IntVar(&o.rows, "row-group-rows", flowlog.DefaultBatchRows, "rows of a row group; memory grows with it")
+	f.IntVar(&o.maxLine, "max-line", flowlog.DefaultMaxLine, "longest line in bytes; longer ones are rejected")
+	return c
+}
+
+func (o *replayOptions) run(c *cobra.Command, sources []string) error {
+	ctx, started := c.Context(), time.Now()
+	if o.workers < 1 {
+		return usage("--workers: want at least 1, have %d", o.workers)
+	}
+	config := etl.Config{
+		Table:        schema.Tables()[0],
+		Codec:        columnar.Codec(o.codec),
+		Threads:      runtime.GOMAXPROCS(0),
+		RowGroupRows: o.rows,
+		MaxLine:      o.maxLine,
+	}
+	if err := config.Validate(); err != nil {
+		return usage("%w", err)
+	}
+	l, err := openLake(o.lake)
+	if err != nil {
+		return err
+	}
+	converter, err := etl.New(config, l, l.catalog)
+	if err != nil {
+		return err
+	}
+	objects, err := replay.Find(ctx, sources)
+	if err != nil {
+		return err
+	}
+	objects = slices.DeleteFunc(objects, func(o replay.Object) bool { // the lake may lie below a source
+		return strings.HasPrefix(o.Source.URL(o.Key), l.URL(""))
+	})
+	s := convert(ctx, objects, converter, o.workers, c.ErrOrStderr())
+	writeSummary(c.OutOrStdout(), &s, time.Since(started))
+	switch {
+	case ctx.Err() != nil && s.Done() < s.Objects:
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted; %d of %d objects were not begun", s.Objects-s.Done(), s.Objects)}
+	case len(s.Failed) > 0:
+		return &exitError{code: exitObjects}
+	case s.Rejected > 0:
+		return &exitError{code: exitRejects}
+	}
+	return nil
+}
+
+// convert runs the conversion and shows its progress.
+func convert(ctx context.Context, objects []replay.Object, c replay.Converter, workers int, stderr io.Writer) replay.Summary {
+	s := replay.Summary{Objects: len(objects)}
+	p := newProgress(stderr, objects)
+	replay.Run(ctx, objects, c, workers, func(o replay.Outcome) {
+		s.Add(o)
+		p.done(o, &s)
+	})
+	p.close()
+	return s
+}
+
+// writeSummary prints what a replay did.
+func writeSummary(w io.Writer, s *replay.Summary, took time.Duration) {
+	skipped := 0
+	for _, n := range s.Skipped {
+		skipped += n
+	}
+	fmt.Fprintf(w, "objects     %s found: %s converted, %s skipped, %s failed\n",
+		comma(s.Objects), comma(s.Converted), comma(skipped), comma(len(s.Failed)))
+	for _, reason := range slices.SortedFunc(maps.Keys(s.Skipped), func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.Skipped[b], s.Skipped[a]), strings.Compare(a, b))
+	}) {
+		fmt.Fprintf(w, "  skipped   %s: %s\n", comma(s.Skipped[reason]), reason)
+	}
+	for _, f := range s.Failed {
+		fmt.Fprintf(w, "  failed    %v\n", f.Err)
+	}
+	fmt.Fprintf(w, "lines       %s = %s rows + %s rejects + %s headers + %s blank\n",
+		comma(s.Lines), comma(s.Rows), comma(s.Rejected), comma(s.Headers), comma(s.Blank))
+	if s.UnknownFields > 0 {
+		fmt.Fprintf(w, "            %s header names are unknown, their fields were left out\n", comma(s.UnknownFields))
+	}
+	fmt.Fprintf(w, "read        %s gzip, %s text\n", size(s.BytesIn), size(s.Text))
+	fmt.Fprintf(w, "wrote       %s in %s objects\n", size(s.BytesOut), comma(s.Outputs))
+	fmt.Fprintf(w, "partitions  %s registered\n", comma(s.Partitions))
+	fmt.Fprintf(w, "took        %.2f s: %s of text/s, %s records/s\n", took.Seconds(),
+		size(int64(float64(s.Text)/took.Seconds())), comma(int64(float64(s.Rows)/took.Seconds())))
+}
+
+func comma[T int | int64](n T) string { return humanize.Comma(int64(n)) }
+
+func size(n int64) string { return humanize.Bytes(uint64(n)) }
