@@ -1,0 +1,74 @@
+# make help lists what there is to make. All set-up is done here: Go modules and tools come by go.mod.
+
+GO      ?= go
+BUILD   := build
+LAKE    := lake
+FUZZ    := 30s
+ROUNDS  := 5
+PKGS    := ./...
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the flowlake command into build/
+	$(GO) build -trimpath -o $(BUILD)/flowlake ./functions/flowlake
+
+.PHONY: run
+run: build ## make a synthetic day, convert it and the real records to ./lake, answer four questions
+	$(BUILD)/flowlake synth --out $(BUILD)/demo --day 2026-01-09 --accelerators 2 --records 250000 --seed 1
+	$(BUILD)/flowlake replay $(BUILD)/demo testdata/logs/myprefix testdata/logs/AWSLogs/071855492661 --lake $(LAKE)
+	@for q in top-talkers-by-bytes top-talkers-by-ingress-bytes top-talkers-by-egress-bytes top-talkers-by-packets; do \
+	  printf '\n%s\n' "$$($(BUILD)/flowlake query --list | grep "^$$q ")"; \
+	  $(BUILD)/flowlake query --lake $(LAKE) $$q || exit 1; \
+	done
+	@printf '\nThe lake is in ./$(LAKE). Ask it more:\n  $(BUILD)/flowlake query --lake $(LAKE) "SELECT direction, count(*) AS flows, sum(bytes) AS bytes FROM aga_flow_logs GROUP BY direction"\n'
+
+.PHONY: test
+test: ## run all tests
+	$(GO) test $(PKGS)
+
+.PHONY: race
+race: ## run all tests with the race detector
+	$(GO) test -race -timeout 20m $(PKGS)
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZ (default 30s)
+	@set -e; for target in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' functions | sed 's/func //' | sort); do \
+	  dir=$$(dirname $$(grep -rlE "^func $$target\(" --include='*_test.go' functions)); \
+	  echo "$(GO) test ./$$dir -fuzz $$target"; \
+	  $(GO) test ./$$dir -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ) -fuzzminimizetime 1x; \
+	done
+
+.PHONY: bench
+bench: build ## compare with DuckDB on a 79 MB gzip file, then run the Go benchmarks
+	$(GO) build -trimpath -o $(BUILD)/flowlake-bench ./functions/bench
+	$(BUILD)/flowlake-bench -rounds $(ROUNDS)
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./functions/internal/...
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck, go.mod tidy
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not gofmt-ed:"; echo "$$files"; exit 1; fi
+	$(GO) vet $(PKGS)
+	$(GO) tool staticcheck $(PKGS)
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+# govulncheck asks a database on the network. Where that cannot be reached, nothing was checked, and
+# this says so; what it finds is an error.
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what is built
+	@out=$$($(GO) tool govulncheck $(PKGS) 2>&1) && { echo "$$out"; exit 0; }; code=$$?; echo "$$out"; \
+	if echo "$$out" | grep -q 'fetching vulnerabilities'; then echo 'govulncheck: NOT CHECKED: the vulnerability database cannot be reached; set GOVULNDB to a copy'; exit 0; fi; \
+	exit $$code
+
+.PHONY: ci
+ci: lint vuln test race fuzz ## all that CI runs
+	$(MAKE) run
+
+.PHONY: clean
+clean: ## remove what was built and the demonstration's lake
+	rm -rf $(BUILD) $(LAKE)
