@@ -15,9 +15,11 @@ import (
 	"github.com/flowlake/flowlake/schema"
 )
 
+// A trap as well: page counts that are wrong across row groups.
+//
 // The index of a file tells of each page how many NULLs it has, and bounds that hold for each value:
 // the values themselves up to the length where texts are cut.
-func TestPageIndexIsExact(t *testing.T) {
+func TestTrapPageIndexIsExactAcrossRowGroups(t *testing.T) {
 	table := schema.GlobalAccelerator()
 	first, _ := sample(table, 3*pageRows+17, 5)
 	second, _ := sample(table, 20, 6)

@@ -285,7 +285,7 @@ func TestTrapDictionaryOverflowDropsValues(t *testing.T) {
 	}
 }
 
-func TestWriterErrorsSurface(t *testing.T) {
+func TestTrapErrorsOfCloseAreNotIgnored(t *testing.T) {
 	table := schema.GlobalAccelerator()
 	b, _ := sample(table, 5000, 1)
 	whole := len(write(t, table, Options{}, nil, b))

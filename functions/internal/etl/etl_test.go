@@ -332,7 +332,7 @@ func TestCatalogFailureIsTheObjectsFailure(t *testing.T) {
 
 // A file whose text is hundreds of times its size, one line that never ends, and a file of nothing
 // but rejects: none of them fills the memory.
-func TestInvariantBounds(t *testing.T) {
+func TestInvariantBoundsOfLargeFiles(t *testing.T) {
 	const limit = 96 << 20
 	for name, content := range map[string][]byte{
 		"300 MB of text":      repeat(header, record("10.0.0.1", midnight), 1_600_000),
@@ -404,7 +404,7 @@ func TestInvariantNothingVanishes(t *testing.T) {
 	}
 }
 
-func TestSkippedObjects(t *testing.T) {
+func TestTrapEmptyAndForeignObjectsAreSkipped(t *testing.T) {
 	source, lake, catalog := new(storetest.Memory), new(storetest.Memory), new(memoryCatalog)
 	c := newConverter(t, etl.Config{}, lake, catalog)
 	for k, want := range map[string]string{

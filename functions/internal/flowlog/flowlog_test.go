@@ -162,9 +162,13 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-func TestRecordWithoutStartFallsOnTheDayOfTheKey(t *testing.T) {
+func TestTrapMissingTimestampIsNotTheCurrentTime(t *testing.T) {
 	got := readText(header+edit(13, "-")+"\n", Options{Day: 1234})
-	if got.err != nil || len(got.rows[1234]) != 1 {
+	if got.err != nil || len(got.rows[1234]) != 1 || !strings.Contains(got.rows[1234][0], "|NULL|1676984809000|") {
+		t.Errorf("rows %v, rejects %q, error %v", got.rows, got.rejects, got.err)
+	}
+	// Where the key names no day either, the line is a reject: there is no day to guess.
+	if got := readText(header+edit(13, "-")+"\n", noDay); got.counts.Rejected != 1 || len(got.rows) > 0 {
 		t.Errorf("rows %v, rejects %q, error %v", got.rows, got.rejects, got.err)
 	}
 }
