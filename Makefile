@@ -35,6 +35,11 @@ test: ## run all tests
 race: ## run all tests with the race detector
 	$(GO) test -race -timeout 20m $(PKGS)
 
+.PHONY: portable
+portable: ## check that the outputs' bytes are the same without the libraries' assembly
+	$(GO) test -tags purego,noasm -run 'Golden|Identity' ./functions/internal/etl
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./functions/internal/etl
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZ (default 30s)
 	@set -e; for target in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' functions | sed 's/func //' | sort); do \
@@ -66,7 +71,7 @@ vuln: ## look for known vulnerabilities in what is built
 	exit $$code
 
 .PHONY: ci
-ci: lint vuln test race fuzz ## all that CI runs
+ci: lint vuln test portable race fuzz ## all that CI runs
 	$(MAKE) run
 
 .PHONY: clean

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
-	"github.com/klauspost/compress/s2"
+	"github.com/golang/snappy"
 	"github.com/klauspost/compress/zstd"
-	"github.com/parquet-go/parquet-go/encoding/rle"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
@@ -53,7 +53,6 @@ type encoder struct {
 
 	header  bytes.Buffer
 	thrift  *thrift.Encoder
-	rle     rle.DictionaryEncoding
 	texts   textDictionary
 	numbers numberDictionary
 	ids     []int32
@@ -84,8 +83,8 @@ func (e *encoder) compress(dst, src []byte) []byte {
 		return e.zstd.EncodeAll(src, dst)
 	}
 	at := len(dst)
-	dst = append(dst, make([]byte, s2.MaxEncodedLen(len(src)))...)
-	return dst[:at+len(s2.EncodeSnappy(dst[at:], src))]
+	dst = slices.Grow(dst, snappy.MaxEncodedLen(len(src)))
+	return dst[:at+len(snappy.Encode(dst[at:cap(dst)], src))]
 }
 
 // column encodes column i of a batch, with that codec, or with the better one of the encoder's and
@@ -121,10 +120,7 @@ func (e *encoder) column(b *batch.Batch, i int, codec *format.CompressionCodec) 
 		for n < len(nulls) && int(nulls[n]) < to {
 			n++
 		}
-		body, low, high, err := values.page(from, to, nulls[:n])
-		if err != nil {
-			return nil, err
-		}
+		body, low, high := values.page(from, to, nulls[:n])
 		e.addDataPage(page{firstRow: from, rows: to - from, nulls: n, low: low, high: high}, levels(nil, from, to, nulls[:n]), body)
 		nulls = nulls[n:]
 	}
@@ -141,7 +137,7 @@ type encoding interface {
 	dictionary() ([]byte, int)
 	// page gives the body of the page of those rows, less the rows that are NULL, and the keys of
 	// its least and greatest value. The body is valid until the next call.
-	page(from, to int, nulls []uint32) (body []byte, low, high int64, err error)
+	page(from, to int, nulls []uint32) (body []byte, low, high int64)
 	// bound gives the value of a key in PLAIN encoding, a text without its length.
 	bound(key int64) []byte
 	// kind is the encoding's name in the format.
@@ -151,10 +147,10 @@ type encoding interface {
 // noValues encodes a column of nothing but NULL.
 type noValues struct{}
 
-func (noValues) dictionary() ([]byte, int)                             { return nil, 0 }
-func (noValues) page(int, int, []uint32) ([]byte, int64, int64, error) { return nil, 0, 0, nil }
-func (noValues) bound(int64) []byte                                    { return nil }
-func (noValues) kind() format.Encoding                                 { return format.Plain }
+func (noValues) dictionary() ([]byte, int)                      { return nil, 0 }
+func (noValues) page(int, int, []uint32) ([]byte, int64, int64) { return nil, 0, 0 }
+func (noValues) bound(int64) []byte                             { return nil }
+func (noValues) kind() format.Encoding                          { return format.Plain }
 
 // dictionaryValues encodes codes, one for each row, as the ranks that the codes have in a sorted
 // dictionary. The keys are ranks.
@@ -170,7 +166,7 @@ func (d dictionaryValues) dictionary() ([]byte, int) { return d.sorted, len(d.ra
 func (d dictionaryValues) bound(key int64) []byte    { return d.bounds(key) }
 func (d dictionaryValues) kind() format.Encoding     { return format.RLEDictionary }
 
-func (d dictionaryValues) page(from, to int, nulls []uint32) ([]byte, int64, int64, error) {
+func (d dictionaryValues) page(from, to int, nulls []uint32) ([]byte, int64, int64) {
 	ids := d.e.ids[:0]
 	low, high := int32(1<<31-1), int32(-1)
 	next := from
@@ -190,9 +186,8 @@ func (d dictionaryValues) page(from, to int, nulls []uint32) ([]byte, int64, int
 		next = end + 1
 	}
 	d.e.ids = ids
-	var err error
-	d.e.plain, err = d.e.rle.EncodeInt32(d.e.plain[:0], ids)
-	return d.e.plain, int64(low), int64(high), err
+	d.e.plain = appendIDs(d.e.plain[:0], ids, max(0, high))
+	return d.e.plain, int64(low), int64(high)
 }
 
 // plainValues encodes numbers as they are. The keys are the numbers.
@@ -205,7 +200,7 @@ func (plainValues[T]) dictionary() ([]byte, int) { return nil, 0 }
 func (plainValues[T]) kind() format.Encoding     { return format.Plain }
 func (plainValues[T]) bound(key int64) []byte    { return appendNumber(nil, T(key)) }
 
-func (p plainValues[T]) page(from, to int, nulls []uint32) ([]byte, int64, int64, error) {
+func (p plainValues[T]) page(from, to int, nulls []uint32) ([]byte, int64, int64) {
 	out := p.e.plain[:0]
 	low, high := int64(1<<63-1), int64(-1<<63)
 	next := from
@@ -224,7 +219,7 @@ func (p plainValues[T]) page(from, to int, nulls []uint32) ([]byte, int64, int64
 		next = end + 1
 	}
 	p.e.plain = out
-	return out, low, high, nil
+	return out, low, high
 }
 
 // appendNumber appends a number in PLAIN encoding: little endian, as wide as its type.
