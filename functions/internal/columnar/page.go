@@ -3,6 +3,7 @@ package columnar
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
@@ -89,7 +90,11 @@ func (e *encoder) finish(c *chunk, values encoding, codec *format.CompressionCod
 	rawStart, start := 0, 0 // of the page, in the raw and in the packed bytes
 	for i, p := range e.pages {
 		at := len(c.bytes)
-		header := format.PageHeader{UncompressedPageSize: int32(p.raw - rawStart), CompressedPageSize: int32(ends[i] - start)}
+		header := format.PageHeader{
+			UncompressedPageSize: int32(p.raw - rawStart),
+			CompressedPageSize:   int32(ends[i] - start),
+			CRC:                  int32(crc32.ChecksumIEEE(body[start:ends[i]])),
+		}
 		if p.dictionary {
 			header.Type = format.DictionaryPage
 			header.DictionaryPageHeader = thrift.New(format.DictionaryPageHeader{NumValues: int32(p.rows), Encoding: format.Plain, IsSorted: true})
