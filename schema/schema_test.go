@@ -196,3 +196,24 @@ func TestHeaderLayouts(t *testing.T) {
 		t.Errorf("reversed header: %d to %d fields, %v", l.Min, len(l.Columns), err)
 	}
 }
+
+// The README tells the same columns.
+func TestREADMEListsTheColumns(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := GlobalAccelerator()
+	want := "| column | type | what it is |\n|---|---|---|\n"
+	for _, c := range table.Columns {
+		want += "| " + c.Name + " | " + c.Type.Hive() + " | " + c.Comment + " |\n"
+	}
+	if !strings.Contains(string(readme), want+"\n") {
+		t.Errorf("README.md does not hold this table:\n%s", want)
+	}
+	for _, c := range table.Rejects().Columns {
+		if !strings.Contains(string(readme), "`"+c.Name+"`") {
+			t.Errorf("README.md does not name the column %s of %s", c.Name, table.Rejects().Name)
+		}
+	}
+}

@@ -128,7 +128,7 @@ func writeSummary(w io.Writer, s *replay.Summary, took time.Duration) {
 	fmt.Fprintf(w, "lines       %s = %s rows + %s rejects + %s headers + %s blank\n",
 		comma(s.Lines), comma(s.Rows), comma(s.Rejected), comma(s.Headers), comma(s.Blank))
 	if s.UnknownFields > 0 {
-		fmt.Fprintf(w, "            %s header names are unknown, their fields were left out\n", comma(s.UnknownFields))
+		fmt.Fprintf(w, "            %s unknown header names, whose fields were left out\n", comma(s.UnknownFields))
 	}
 	fmt.Fprintf(w, "read        %s gzip, %s text\n", size(s.BytesIn), size(s.Text))
 	fmt.Fprintf(w, "wrote       %s in %s objects\n", size(s.BytesOut), comma(s.Outputs))

@@ -209,11 +209,11 @@ func describe(object string, c Counts, err error) error {
 	case c.Text == 0 && errors.Is(content.error, gzip.ErrHeader):
 		e.Reason = "want a gzip stream"
 	case errors.Is(content.error, io.ErrUnexpectedEOF):
-		e.Reason = fmt.Sprintf("gzip stream is cut off, after line %d at the earliest", c.Lines)
+		e.Reason = fmt.Sprintf("gzip stream is cut off (%d lines were read so far)", c.Lines)
 	case errors.Is(content.error, gzip.ErrChecksum):
 		e.Reason = "gzip stream is damaged: checksum or length differs from the content"
 	default:
-		e.Reason = fmt.Sprintf("gzip stream is damaged, after line %d at the earliest", c.Lines)
+		e.Reason = fmt.Sprintf("gzip stream is damaged (%d lines were read so far)", c.Lines)
 	}
 	return e
 }
