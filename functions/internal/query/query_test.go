@@ -93,7 +93,7 @@ func TestHostilePaths(t *testing.T) {
 		dir := t.TempDir()
 		newLake(t, filepath.Join(dir, "real")).write(l9, "a.parquet", "clientip", "('10.0.0.1')")
 		if err := os.Symlink("real", filepath.Join(dir, "link")); err != nil {
-			t.Skip(err)
+			t.Fatal(err)
 		}
 		l := newLake(t, filepath.Join(dir, "link"))
 		l.register(day(9))
