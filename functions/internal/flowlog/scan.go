@@ -38,7 +38,7 @@ func (p *parser) scan(buf []byte, from, to int) (notASCII bool) {
 		for i := range 8 {
 			x := binary.LittleEndian.Uint64(w[8*i:])
 			delimiters |= mask(below(x, above)) << (8 * i)
-			controls |= below(x, allSpaces) >> (7 - i) // any place will do: see below
+			controls |= below(x, allSpaces) // only whether there is one
 			high |= x
 		}
 		if at+64 > to {
