@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -65,14 +64,10 @@ func (o *synthOptions) run(c *cobra.Command) error {
 		return err
 	}
 	ctx := c.Context()
-	create := func(key string) (io.WriteCloser, error) {
-		w, err := out.Create(ctx, key)
-		return &committer{w, ctx}, err
-	}
 	if o.single != "" {
-		return o.makeSingle(create)
+		return o.makeSingle(ctx, out)
 	}
-	files, err := synth.Make(ctx, o.config, create)
+	files, err := synth.Make(ctx, o.config, func(key string) (synth.Writer, error) { return out.Create(ctx, key) })
 	if err != nil {
 		return err
 	}
@@ -86,11 +81,12 @@ func (o *synthOptions) run(c *cobra.Command) error {
 }
 
 // makeSingle makes one file with the records of five minutes that cross midnight.
-func (o *synthOptions) makeSingle(create func(key string) (io.WriteCloser, error)) error {
-	w, err := create(o.single)
+func (o *synthOptions) makeSingle(ctx context.Context, out *store.Local) error {
+	w, err := out.Create(ctx, o.single)
 	if err != nil {
 		return err
 	}
+	defer w.Abort()
 	z := gzip.NewWriter(w)
 	if err := synth.One(z, o.config, o.config.Day.Add(-100*time.Second), 5*time.Minute); err != nil {
 		return err
@@ -98,13 +94,5 @@ func (o *synthOptions) makeSingle(create func(key string) (io.WriteCloser, error
 	if err := z.Close(); err != nil {
 		return err
 	}
-	return w.Close()
+	return w.Commit(ctx)
 }
-
-// committer is a writer whose Close publishes.
-type committer struct {
-	store.Writer
-	ctx context.Context
-}
-
-func (c *committer) Close() error { return c.Commit(c.ctx) }

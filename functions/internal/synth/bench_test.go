@@ -2,7 +2,6 @@ package synth
 
 import (
 	"context"
-	"io"
 	"testing"
 	"time"
 
@@ -12,8 +11,9 @@ import (
 // discard throws files away and counts their bytes.
 type discard struct{ n int64 }
 
-func (d *discard) Write(b []byte) (int, error) { d.n += int64(len(b)); return len(b), nil }
-func (d *discard) Close() error                { return nil }
+func (d *discard) Write(b []byte) (int, error)  { d.n += int64(len(b)); return len(b), nil }
+func (d *discard) Commit(context.Context) error { return nil }
+func (d *discard) Abort() error                 { return nil }
 
 func report(b *testing.B, records int) {
 	b.ReportMetric(float64(records)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
@@ -71,7 +71,7 @@ func BenchmarkOne(b *testing.B) {
 func BenchmarkMake(b *testing.B) {
 	const records = 1_000_000
 	for b.Loop() {
-		_, err := Make(context.Background(), Config{Day: day, Accelerators: 3, Records: records, Seed: 1}, func(string) (io.WriteCloser, error) {
+		_, err := Make(context.Background(), Config{Day: day, Accelerators: 3, Records: records, Seed: 1}, func(string) (Writer, error) {
 			return new(discard), nil
 		})
 		if err != nil {

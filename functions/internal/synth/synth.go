@@ -129,13 +129,22 @@ type File struct {
 	Size int64
 }
 
+// Writer receives one file. A store's writer is one.
+type Writer interface {
+	io.Writer
+	// Commit publishes the file, after the last Write.
+	Commit(ctx context.Context) error
+	// Abort gives the file up. After Commit or Abort it does nothing.
+	Abort() error
+}
+
 // Make makes the log files of a day: for each accelerator and each five minutes that have traffic,
 // one gzip file. It gives them in the order of their keys.
 //
 // It calls create for each file, one call after the other in the order of the keys, writes the file
-// to what create gives, and closes that. Up to GOMAXPROCS of them are written to at the same time,
-// each by one goroutine. After an error, files may be missing and cut short, all of them closed.
-func Make(ctx context.Context, c Config, create func(key string) (io.WriteCloser, error)) ([]File, error) {
+// to what create gives, and commits that. Up to GOMAXPROCS of them are written to at the same time,
+// each by one goroutine. After an error, files are missing, and those that were begun are aborted.
+func Make(ctx context.Context, c Config, create func(key string) (Writer, error)) ([]File, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("make flow logs: %w", err)
 	}
@@ -146,7 +155,7 @@ func Make(ctx context.Context, c Config, create func(key string) (io.WriteCloser
 
 	type job struct {
 		index int
-		out   io.WriteCloser
+		out   Writer
 	}
 	jobs := make(chan job)
 	group, ctx := errgroup.WithContext(ctx)
@@ -160,7 +169,7 @@ func Make(ctx context.Context, c Config, create func(key string) (io.WriteCloser
 			select {
 			case jobs <- job{i, out}:
 			case <-ctx.Done():
-				return fmt.Errorf("write %s: %w", p.key, errors.Join(ctx.Err(), out.Close()))
+				return fmt.Errorf("write %s: %w", p.key, errors.Join(ctx.Err(), out.Abort()))
 			}
 		}
 		return nil
@@ -191,8 +200,10 @@ func Make(ctx context.Context, c Config, create func(key string) (io.WriteCloser
 	return files, nil
 }
 
-// writeFile writes one file, closes out, whatever happens, and gives the number of bytes written.
-func writeFile(ctx context.Context, t *traffic, z *gzip.Writer, p *planned, out io.WriteCloser) (int64, error) {
+// writeFile writes one file, commits it or, on an error, aborts it, and gives the number of bytes
+// written.
+func writeFile(ctx context.Context, t *traffic, z *gzip.Writer, p *planned, out Writer) (int64, error) {
+	defer out.Abort()
 	counter := &counter{ctx: ctx, w: out}
 	z.Reset(counter)
 	z.ModTime = time.Unix(0, 0) // none; the zero Time would be written as some day in 2042
@@ -200,7 +211,10 @@ func writeFile(ctx context.Context, t *traffic, z *gzip.Writer, p *planned, out 
 	if err == nil {
 		err = z.Close()
 	}
-	return counter.n, errors.Join(err, out.Close())
+	if err != nil {
+		return 0, err
+	}
+	return counter.n, out.Commit(ctx)
 }
 
 // counter counts what it passes on, and fails once its context has ended.

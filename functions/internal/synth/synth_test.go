@@ -30,29 +30,42 @@ type bucket struct {
 	mu      sync.Mutex
 	created []string
 	objects map[string][]byte
+	aborted int
 }
 
 func newBucket() *bucket { return &bucket{objects: make(map[string][]byte)} }
 
-func (b *bucket) create(key string) (io.WriteCloser, error) {
+func (b *bucket) create(key string) (Writer, error) {
 	b.created = append(b.created, key)
 	return &object{bucket: b, key: key}, nil
 }
 
-// object shows in its bucket once it is closed.
+// object shows in its bucket once it is committed.
 type object struct {
 	bytes.Buffer
 	bucket *bucket
 	key    string
+	done   bool
 }
 
-func (o *object) Close() error {
+func (o *object) Commit(context.Context) error {
 	o.bucket.mu.Lock()
 	defer o.bucket.mu.Unlock()
-	if _, ok := o.bucket.objects[o.key]; ok {
-		return errors.New("closed twice")
+	if o.done {
+		return errors.New("committed after its end")
 	}
+	o.done = true
 	o.bucket.objects[o.key] = o.Bytes()
+	return nil
+}
+
+func (o *object) Abort() error {
+	o.bucket.mu.Lock()
+	defer o.bucket.mu.Unlock()
+	if !o.done {
+		o.done = true
+		o.bucket.aborted++
+	}
 	return nil
 }
 
@@ -292,14 +305,15 @@ prefix: want no slash at its ends, have "/logs"`
 	}
 }
 
-// faulty is an object that fails.
+// faulty is an object that fails, and counts how often it is committed and aborted.
 type faulty struct {
-	write, close error
-	closed       *int
+	write, commit      error
+	committed, aborted *int
 }
 
-func (f faulty) Write(b []byte) (int, error) { return len(b), f.write }
-func (f faulty) Close() error                { *f.closed++; return f.close }
+func (f faulty) Write(b []byte) (int, error)  { return len(b), f.write }
+func (f faulty) Commit(context.Context) error { *f.committed++; return f.commit }
+func (f faulty) Abort() error                 { *f.aborted++; return nil }
 
 func TestErrorsComeBack(t *testing.T) {
 	c := Config{Day: day, Accelerators: 1, Records: 1000, Seed: 1}
@@ -307,34 +321,37 @@ func TestErrorsComeBack(t *testing.T) {
 	files, _ := mustMake(t, c)
 	third := files[2].Key
 	for _, test := range []struct {
-		name, want           string
-		create, write, close error
+		name, want            string
+		create, write, commit error
 	}{
 		{name: "create", create: broken, want: "create " + third + ": broken"},
 		{name: "write", write: broken, want: "write " + third + ": broken"},
-		{name: "close", close: broken, want: "write " + third + ": broken"},
+		{name: "commit", commit: broken, want: "write " + third + ": broken"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			opened := 0
-			var closed [1000]int
-			_, err := Make(context.Background(), c, func(key string) (io.WriteCloser, error) {
+			var committed, aborted [1000]int
+			_, err := Make(context.Background(), c, func(key string) (Writer, error) {
 				if key != third {
 					opened++
-					return faulty{closed: &closed[opened-1]}, nil
+					return faulty{committed: &committed[opened-1], aborted: &aborted[opened-1]}, nil
 				}
 				if test.create != nil {
 					return nil, test.create
 				}
 				opened++
-				return faulty{test.write, test.close, &closed[opened-1]}, nil
+				return faulty{test.write, test.commit, &committed[opened-1], &aborted[opened-1]}, nil
 			})
 			if !errors.Is(err, broken) || err.Error() != test.want {
 				t.Errorf("want %q, have %v", test.want, err)
 			}
-			for i, n := range closed[:opened] {
-				if n != 1 {
-					t.Errorf("file %d was closed %d times", i, n)
+			for i := range opened {
+				if aborted[i] != 1 || committed[i] > 1 {
+					t.Errorf("file %d was committed %d and aborted %d times", i, committed[i], aborted[i])
 				}
+			}
+			if test.write != nil && committed[2] > 0 {
+				t.Error("a file that could not be written was committed")
 			}
 		})
 	}
@@ -343,7 +360,7 @@ func TestErrorsComeBack(t *testing.T) {
 func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := newBucket()
-	_, err := Make(ctx, Config{Day: day, Accelerators: 1, Records: 10_000}, func(key string) (io.WriteCloser, error) {
+	_, err := Make(ctx, Config{Day: day, Accelerators: 1, Records: 10_000}, func(key string) (Writer, error) {
 		if len(b.created) == 3 {
 			cancel()
 		}
@@ -352,8 +369,11 @@ func TestCancel(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("want %v, have %v", context.Canceled, err)
 	}
-	if len(b.objects) != len(b.created) {
-		t.Errorf("%d files were created, %d of them closed", len(b.created), len(b.objects))
+	if len(b.objects)+b.aborted != len(b.created) {
+		t.Errorf("%d files were created, %d of them committed and %d aborted", len(b.created), len(b.objects), b.aborted)
+	}
+	for key := range b.objects {
+		b.text(t, key) // whole
 	}
 	if len(b.created) == slotsPerDay {
 		t.Error("all files were made")
