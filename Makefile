@@ -18,7 +18,8 @@ build: ## build the flowlake command into build/
 	$(GO) build -trimpath -o $(BUILD)/flowlake ./functions/flowlake
 
 .PHONY: run
-run: build ## make a synthetic day, convert it and the real records to ./lake, answer four questions
+run: build ## make a synthetic day, convert it and the real records to a new ./lake, answer four questions
+	rm -rf $(LAKE)
 	$(BUILD)/flowlake synth --out $(BUILD)/demo --day 2026-01-09 --accelerators 2 --records 250000 --seed 1
 	$(BUILD)/flowlake replay $(BUILD)/demo testdata/logs/myprefix testdata/logs/AWSLogs/071855492661 --lake $(LAKE)
 	@for q in top-talkers-by-bytes top-talkers-by-ingress-bytes top-talkers-by-egress-bytes top-talkers-by-packets; do \

@@ -2,7 +2,7 @@
 --
 -- A record that reports a gap in the log (log status SKIPDATA) names no client and counts nothing:
 -- it is left out. A client whose bytes were never counted comes last, as NULL. Of equal clients
--- the lower address comes first, so that the answer is always the same. To read one day only, add
+-- the one that sorts first as text comes first: the answer is always the same. For one day, add
 -- to the conditions: AND year = '2026' AND month = '01' AND day = '09'
 SELECT clientip, sum(bytes) AS bytes
 FROM aga_flow_logs

@@ -15,7 +15,10 @@ import (
 // duckdbMain converts a gzip log to ZSTD Parquet, partitioned by year, month and day, as somebody
 // would who has DuckDB at hand: arguments are input, output directory and threads.
 func duckdbMain(ctx context.Context, args []string) error {
-	in, out, threads := args[0], args[1], args[2]
+	if len(args) != 3 {
+		return fmt.Errorf("duckdb: want input, output directory and threads, have %q", args)
+	}
+	in, out, threads := args[0], strings.ReplaceAll(args[1], "'", "''"), args[2]
 	db, err := sql.Open("duckdb", "?threads="+threads)
 	if err != nil {
 		return err
@@ -46,7 +49,7 @@ func readText(in string) string {
 		}
 	}
 	return fmt.Sprintf("SELECT %s FROM read_csv('%s', delim = ' ', header = true, auto_detect = false, quote = '', escape = '', nullstr = ['-', ''], null_padding = true, columns = {%s})",
-		strings.Join(selected, ", "), in, strings.Join(columns, ", "))
+		strings.Join(selected, ", "), strings.ReplaceAll(in, "'", "''"), strings.Join(columns, ", "))
 }
 
 // compare says whether two lakes hold the same rows: it compares, for each column, the number of
@@ -67,7 +70,7 @@ func compare(ctx context.Context, a, b string) error {
 	}
 	fingerprint := func(dir string) (string, error) {
 		query := fmt.Sprintf("SELECT (count(*), sum(hash(clientip, clientport, bytes, packets, direction, epoch_ms(starttime))::HUGEINT), %s)::VARCHAR FROM read_parquet('%s', hive_partitioning = true, hive_types_autocast = false)",
-			strings.Join(sums, ", "), filepath.Join(dir, "**", "*.parquet"))
+			strings.Join(sums, ", "), strings.ReplaceAll(filepath.Join(dir, "**", "*.parquet"), "'", "''"))
 		var s string
 		err := db.QueryRowContext(ctx, query).Scan(&s)
 		return s, err

@@ -8,7 +8,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -38,10 +37,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f.SetOutput(stderr)
 	f.StringVar(&o.flowlake, "flowlake", "build/flowlake", "path of the flowlake command")
 	f.StringVar(&o.dir, "dir", "build/bench", "directory for inputs and outputs")
-	f.IntVar(&o.records, "records", 2_400_000, "records in the file: the default is about 75 MB of gzip, the largest that AWS delivers")
+	f.IntVar(&o.records, "records", 2_400_000, "records in the file; the default is 79 MB of gzip, a little more than the largest that AWS delivers")
 	f.IntVar(&o.rounds, "rounds", 5, "rounds")
 	if err := f.Parse(args); err != nil {
 		return 2
+	}
+	if o.rounds < 1 || o.records < 1 {
+		return fail(stderr, errors.New("want at least one round and one record"))
 	}
 	return fail(stderr, o.run(ctx, stdout))
 }
@@ -104,7 +106,7 @@ func (o *options) run(ctx context.Context, w io.Writer) error {
 	writeTable(w, contenders, rounds, text, o.records)
 	for _, c := range contenders[1:] {
 		if err := compare(ctx, contenders[0].out, c.out); err != nil {
-			return fmt.Errorf("compare the outputs of %s and %s: %w", contenders[0].name, cmp.Or(c.name), err)
+			return fmt.Errorf("compare the outputs of %s and %s: %w", contenders[0].name, c.name, err)
 		}
 	}
 	fmt.Fprintln(w, "All outputs hold the same rows, column by column.")

@@ -32,12 +32,12 @@ flowlake ddl --location s3://amzn-s3-demo-bucket/lake --database sampledb --day 
 	f := c.Flags()
 	f.StringVar(&o.location, "location", "", "URL of the lake, such as s3://bucket/prefix (required)")
 	f.StringVar(&o.database, "database", "", "database of the tables (default: that of the session)")
-	f.StringSliceVar(&o.days, "day", nil, "also register this day's partitions, such as 2026-01-09 (repeatable)")
+	f.StringArrayVar(&o.days, "day", nil, "also register this day's partitions, such as 2026-01-09 (repeatable)")
 	return c
 }
 
 func (o *ddlOptions) run(c *cobra.Command) error {
-	if bucket, ok := strings.CutPrefix(o.location, "s3://"); !ok || strings.Trim(bucket, "/") == "" {
+	if path, ok := strings.CutPrefix(o.location, "s3://"); !ok || path == "" || path[0] == '/' {
 		return usage("--location: want an S3 URL such as s3://bucket/prefix, have %q", o.location)
 	}
 	var days []schema.Day

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"strings"
 
@@ -84,7 +85,16 @@ func ask(ctx context.Context, w io.Writer, l *lake, database, sql, as string) er
 	for _, t := range schema.Tables() {
 		tables = append(tables, t, t.Rejects())
 	}
-	db, err := query.Open(ctx, tables, l.catalog, l, query.Options{Database: database})
+	spill, err := os.MkdirTemp("", "flowlake-query-") // for what does not fit the memory
+	if err != nil {
+		return fmt.Errorf("make a temporary directory: %w", err)
+	}
+	defer os.RemoveAll(spill)
+	options := query.Options{Database: database, TempDirectory: spill}
+	if err := options.Validate(); err != nil {
+		return usage("%w", err)
+	}
+	db, err := query.Open(ctx, tables, l.catalog, l, options)
 	if err != nil {
 		return err
 	}

@@ -35,9 +35,11 @@ func newReplay() *cobra.Command {
 		Use:   "replay SOURCE... --lake DIR",
 		Short: "Convert flow logs into a lake",
 		Long: "replay converts gzip flow logs (.log.gz) to Parquet in a lake and registers their partitions. A\n" +
-			"SOURCE is a file, a directory, of which everything below is converted, or a glob pattern.\n\n" +
-			"Converting an object again overwrites what the first time wrote, so a replay can be repeated at\n" +
-			"any time. An object that fails never stops the others. Ctrl-C finishes the objects in progress.\n\n" + exitHelp(),
+			"SOURCE is a file, a directory, of which everything below is converted but for names that begin\n" +
+			"with a dot, or a glob pattern.\n\n" +
+			"Converting an object again with the same settings overwrites what the first time wrote, so a\n" +
+			"replay can be repeated at any time. An object is known by its path: a file that was moved is\n" +
+			"another object. An object that fails never stops the others. Ctrl-C finishes the objects in progress.\n\n" + exitHelp(),
 		Example: example(`
 flowlake replay logs --lake ./lake
 flowlake replay 'mirror/AWSLogs/*/globalaccelerator/*/2026/01/*' --lake ./lake --workers 4
@@ -49,15 +51,17 @@ flowlake replay one.log.gz other.log.gz --lake ./lake --codec snappy`),
 	f.StringVar(&o.lake, "lake", "", "directory of the lake (required)")
 	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "objects to convert at the same time; memory grows with it")
 	f.StringVar(&o.codec, "codec", string(columnar.Zstd), fmt.Sprintf("compression of the outputs, one of %q", columnar.Codecs()))
-	f.IntVar(&o.rows, "row-group-rows", flowlog.DefaultBatchRows, "rows of a row group; memory grows with it")
+	f.IntVar(&o.rows, "row-group-rows", flowlog.DefaultBatchRows, "rows of a row group, at least 1; memory grows with it")
 	f.IntVar(&o.maxLine, "max-line", flowlog.DefaultMaxLine, "longest line in bytes; longer ones are rejected")
 	return c
 }
 
 func (o *replayOptions) run(c *cobra.Command, sources []string) error {
 	ctx, started := c.Context(), time.Now()
-	if o.workers < 1 {
-		return usage("--workers: want at least 1, have %d", o.workers)
+	for flag, value := range map[string]int{"workers": o.workers, "row-group-rows": o.rows, "max-line": o.maxLine} {
+		if value < 1 {
+			return usage("--%s: want at least 1, have %d", flag, value)
+		}
 	}
 	config := etl.Config{
 		Table:        schema.Tables()[0],
@@ -81,9 +85,16 @@ func (o *replayOptions) run(c *cobra.Command, sources []string) error {
 	if err != nil {
 		return err
 	}
-	objects = slices.DeleteFunc(objects, func(o replay.Object) bool { // the lake may lie below a source
-		return strings.HasPrefix(o.Source.URL(o.Key), l.URL(""))
-	})
+	objects = slices.DeleteFunc(objects, l.owns) // the lake may lie below a source
+	if len(objects) == 0 {
+		return fmt.Errorf("find source: no file in %q", sources)
+	}
+	// A catalog that refuses the tables is found here, once, and not after the first object is written.
+	for _, t := range []*schema.Table{config.Table, config.Table.Rejects()} {
+		if err := l.catalog.EnsureTable(ctx, t); err != nil {
+			return err
+		}
+	}
 	s := convert(ctx, objects, converter, o.workers, c.ErrOrStderr())
 	writeSummary(c.OutOrStdout(), &s, time.Since(started))
 	switch {
@@ -109,6 +120,9 @@ func convert(ctx context.Context, objects []replay.Object, c replay.Converter, w
 	return s
 }
 
+// maxFailures bounds the failures that a summary names: each was named when it happened.
+const maxFailures = 20
+
 // writeSummary prints what a replay did.
 func writeSummary(w io.Writer, s *replay.Summary, took time.Duration) {
 	skipped := 0
@@ -122,7 +136,11 @@ func writeSummary(w io.Writer, s *replay.Summary, took time.Duration) {
 	}) {
 		fmt.Fprintf(w, "  skipped   %s: %s\n", comma(s.Skipped[reason]), reason)
 	}
-	for _, f := range s.Failed {
+	for i, f := range s.Failed {
+		if i == maxFailures {
+			fmt.Fprintf(w, "  failed    ... and %s more, named above\n", comma(len(s.Failed)-i))
+			break
+		}
 		fmt.Fprintf(w, "  failed    %v\n", f.Err)
 	}
 	fmt.Fprintf(w, "lines       %s = %s rows + %s rejects + %s headers + %s blank\n",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,7 @@ var exitCodes = []struct {
 	{exitUsage, "the command line is wrong"},
 	{exitRejects, "done, but some lines are no records; they are in the rejects table"},
 	{exitObjects, "some objects were not converted; all others were"},
-	{exitInterrupted, "interrupted; the same command goes on from the start and overwrites"},
+	{exitInterrupted, "interrupted; the same command starts again and overwrites"},
 }
 
 func exitHelp() string {
@@ -68,6 +69,9 @@ func report(stderr io.Writer, err error) int {
 		return int(exitOK)
 	}
 	code := exitFailed
+	if errors.Is(err, context.Canceled) {
+		code, err = exitInterrupted, errors.New("interrupted")
+	}
 	var e *exitError
 	if errors.As(err, &e) {
 		code = e.code

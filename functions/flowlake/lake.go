@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"github.com/flowlake/flowlake/functions/internal/catalog"
+	"github.com/flowlake/flowlake/functions/internal/replay"
 	"github.com/flowlake/flowlake/functions/internal/store"
+	"github.com/flowlake/flowlake/schema"
 )
 
 // lake is an open lake: its objects and its catalog.
@@ -32,6 +34,16 @@ func openLake(url string) (*lake, error) {
 		return nil, err
 	}
 	return &lake{objects, c}, nil
+}
+
+// owns says whether an object is one of the lake's own: of a table or of the catalog.
+func (l *lake) owns(o replay.Object) bool {
+	key, below := strings.CutPrefix(o.Source.URL(o.Key), strings.TrimSuffix(l.URL(""), "/")+"/")
+	if !below {
+		return false
+	}
+	first, _, _ := strings.Cut(key, "/")
+	return first == "_catalog" || schema.Lookup(first) != nil
 }
 
 // mustExist gives an error unless something was ever registered in the lake: a mistyped path must not

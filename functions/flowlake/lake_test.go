@@ -91,7 +91,7 @@ func TestLakeEqualsTheTextAsDuckDBReadsIt(t *testing.T) {
 		statements[q.Name] = q.SQL
 	}
 	for name, statement := range statements {
-		out, _ := flowlake(t, exitOK, "query", "--lake", lake, "--format", "csv", "--", statement)
+		out, _ := flowlake(t, exitOK, "query", "--lake", lake, "--format", "csv", statement)
 		got := strings.Split(strings.TrimSpace(out), "\n")[1:]
 		want := csvOf(t, db, statement)
 		if len(got) != len(want) || len(want) < 3 {

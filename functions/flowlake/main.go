@@ -6,9 +6,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -20,10 +23,42 @@ func main() {
 
 // run runs one command line and gives the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	out := &checkedWriter{w: stdout}
 	root := newRoot()
-	root.SetArgs(args)
+	root.SetArgs(operands(args))
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
-	return report(stderr, root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if out.err != nil {
+		err = fmt.Errorf("write the output: %w", out.err)
+	}
+	return report(stderr, err)
+}
+
+// operands keeps SQL that begins with a comment, as the named queries do, from being taken for a
+// flag: a line break in front changes nothing but that.
+func operands(args []string) []string {
+	args = slices.Clone(args)
+	for i, a := range args {
+		if strings.HasPrefix(a, "-- ") || strings.HasPrefix(a, "--\n") {
+			args[i] = "\n" + a
+		}
+	}
+	return args
+}
+
+// checkedWriter remembers the first error of its writer, which most who print do not look at.
+type checkedWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (c *checkedWriter) Write(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.w.Write(p)
+	c.err = err
+	return n, err
 }

@@ -23,23 +23,58 @@ flowlake query --lake ./lake top-talkers-by-bytes # ask`),
 	}
 	root.AddCommand(newReplay(), newQuery(), newInspect(), newDDL(), newSynth(), newVersion())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
+	root.SetHelpCommand(newHelp())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
-		check := c.Args
-		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return usage("%s: %w", c.Name(), err)
-			}
-			return nil
-		}
+		markUsage(c)
 	}
-	root.Args = func(c *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return usage("unknown command %q", args[0])
+	root.Args = noSuchCommand
+	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	return root
+}
+
+// markUsage makes wrong arguments of a command, and of those below it, errors of the command line.
+func markUsage(c *cobra.Command) {
+	check := c.Args
+	if check == nil {
+		check = cobra.NoArgs
+	}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usage("%s: %w", c.Name(), err)
 		}
 		return nil
 	}
-	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-	return root
+	for _, sub := range c.Commands() {
+		markUsage(sub)
+	}
+	if c.HasSubCommands() && !c.Runnable() {
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	}
+}
+
+func noSuchCommand(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("unknown command %q", args[0])
+	}
+	return nil
+}
+
+// newHelp gives the help command, which, other than the library's, knows a wrong name.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Explain a command",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			found, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return noSuchCommand(c, args)
+			}
+			return found.Help()
+		},
+	}
 }
 
 // example indents the lines of an example as the help shows them.

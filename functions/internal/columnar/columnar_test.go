@@ -182,6 +182,25 @@ func TestInspect(t *testing.T) {
 	}
 }
 
+func TestInspectOfADamagedFooterIsAnError(t *testing.T) {
+	b, _ := sample(schema.GlobalAccelerator(), 300, 1)
+	data := write(t, schema.GlobalAccelerator(), Options{}, nil, b)
+	r := rand.New(rand.NewPCG(1, 1))
+	failed := 0
+	for range 2000 {
+		damaged := bytes.Clone(data)
+		for range 1 + r.IntN(3) {
+			damaged[len(data)-1-r.IntN(len(data)/2)] = byte(r.Uint32())
+		}
+		if _, err := Inspect(bytes.NewReader(damaged), int64(len(damaged))); err != nil {
+			failed++
+		}
+	}
+	if failed < 100 {
+		t.Errorf("%d of 2000 damaged files are found out", failed)
+	}
+}
+
 // The file's types are what Athena reads: signed, timestamps in milliseconds, everything optional.
 func TestTrapTypesThatAthenaCannotRead(t *testing.T) {
 	for _, table := range schema.Tables() {

@@ -48,8 +48,13 @@ type Chunk struct {
 }
 
 // Inspect reads the footer and the index of a Parquet file of that size. It accepts files of any
-// maker.
-func Inspect(r io.ReaderAt, size int64) (*File, error) {
+// maker, and damaged ones, which are an error.
+func Inspect(r io.ReaderAt, size int64) (file *File, err error) {
+	defer func() { // the library trusts the lengths that a footer states
+		if p := recover(); p != nil {
+			file, err = nil, fmt.Errorf("read footer: damaged: %v", p)
+		}
+	}()
 	f, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, fmt.Errorf("read footer: %w", err)

@@ -23,7 +23,8 @@ func TestReadOnly(t *testing.T) {
 		"CREATE TABLE t AS SELECT 1", "CREATE TEMP TABLE t AS SELECT 1", "DROP VIEW aga_flow_logs", "INSERT INTO aga_flow_logs SELECT * FROM aga_flow_logs",
 		"SET threads = 1", "SET VARIABLE a = 1", "RESET lock_configuration", "PRAGMA threads = 1", "USE sampledb", "BEGIN",
 		"ATTACH ':memory:' AS other", "INSTALL httpfs", "LOAD httpfs", "CALL enable_logging()", "EXPORT DATABASE '/tmp/x'", "CHECKPOINT",
-		"FROM enable_logging(storage = 'file', storage_path = '/tmp/x')", `FROM "Enable_Profiling"(format = 'json')`, "PREPARE p AS SELECT 1", "CREATE SECRET (TYPE s3)",
+		"FROM enable_logging(storage = 'file', storage_path = '/tmp/x')", `FROM "Enable_Profiling"(format = 'json')`,
+		"FROM query('FROM ena' || 'ble_logging()')", `FROM "query" /* */ ('SELECT 1')`, "FROM query_table('aga_flow_logs')", "PREPARE p AS SELECT 1", "CREATE SECRET (TYPE s3)",
 	} {
 		if _, err := try(t.Context(), db, sql); err == nil {
 			t.Errorf("%s: was run", sql)

@@ -139,7 +139,7 @@ func (c *conn) prepare(ctx context.Context, sql string) (duckdb.PreparedStatemen
 // reads says whether a statement reads only. DuckDB knows a COPY and its like for what they are, but
 // not what an EXPLAIN ANALYZE runs, nor the functions by which a SELECT changes a setting; one of
 // them, a log to a file that cannot be written, ends the process. So a statement with these words is
-// refused wherever they stand in it.
+// refused wherever they stand in it, and so is the function that runs a text as SQL.
 func reads(t duckdb.StatementType, sql string) bool {
 	switch t {
 	case duckdb.StatementTypeSelect:
@@ -150,7 +150,7 @@ func reads(t duckdb.StatementType, sql string) bool {
 	return false
 }
 
-var switches = regexp.MustCompile(`(?i)(enable|disable)_(logging|profiling|peg_parser)`)
+var switches = regexp.MustCompile(`(?i)(enable|disable)_(logging|profiling|peg_parser)|\bquery(_table)?"?(\s|/\*.*\*/|--.*\n)*\(`)
 
 // interruptInterval is how often a query is told to stop until it does: DuckDB forgets an interrupt
 // that comes between two of its steps.

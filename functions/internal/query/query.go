@@ -6,6 +6,9 @@
 // have other types than the table's is an error. It changes nothing: only queries are accepted, and
 // only the files that the catalog led to can be opened.
 //
+// DuckDB is not Athena where arithmetic fails: a sum of bigint beyond 63 bits and a division by zero
+// are errors there, and a larger number and NULL here.
+//
 // It is the only package that knows DuckDB. It neither prints nor formats: that is the package
 // format's.
 //
@@ -27,6 +30,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/flowlake/flowlake/schema"
 )
@@ -76,8 +81,14 @@ func (o *Options) Validate() error {
 	if o.MemoryLimit < 0 || o.MemoryLimit > 0 && o.MemoryLimit < minMemory {
 		errs = append(errs, fmt.Errorf("memory limit: want at least %d bytes, have %d", minMemory, o.MemoryLimit))
 	}
+	if slices.Contains(reserved, strings.ToLower(o.Database)) {
+		errs = append(errs, fmt.Errorf("database: want another name than %q, which DuckDB has for itself", o.Database))
+	}
 	return errors.Join(errs...)
 }
+
+// reserved are the names of DuckDB's own databases and schemas.
+var reserved = []string{"memory", "temp", "system", "information_schema", "pg_catalog"}
 
 // minMemory is what DuckDB needs to plan a query over many files.
 const minMemory = 32 << 20

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -78,7 +79,10 @@ func TestFindGivesTheSameURLWhateverTheRoot(t *testing.T) {
 	dir := files(t, "a/b/x.log.gz")
 	t.Chdir(dir)
 	var urls []string
-	for _, source := range []string{dir, filepath.Join(dir, "a"), "a/b/x.log.gz", "./a/../a/b", "a/*/x*"} {
+	if err := os.Symlink("a", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []string{filepath.Join(dir, "a"), "a/b/x.log.gz", "./a/../a/b", "a/*/x*", "link", "link/b/x.log.gz"} {
 		objects, err := Find(t.Context(), []string{source})
 		if err != nil || len(objects) != 1 {
 			t.Fatalf("%s: %d objects, error %v", source, len(objects), err)
@@ -145,15 +149,24 @@ func TestRunBoundsItsWorkersAndGoesOnAfterFailures(t *testing.T) {
 
 func TestRunFinishesWhatItBeganWhenInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	c := converter(func(ctx context.Context, key string) (etl.Result, error) {
-		if key == "010.log.gz" {
+	// The conversions begin in pairs; the pair of 010 and 011 sees the interruption before it ends.
+	var pair sync.WaitGroup
+	pair.Add(2)
+	c := converter(func(conversion context.Context, key string) (etl.Result, error) {
+		switch key {
+		case "010.log.gz":
+			pair.Done()
+			pair.Wait()
 			cancel()
+		case "011.log.gz":
+			pair.Done()
+			<-ctx.Done()
 		}
-		return etl.Result{URL: key}, ctx.Err()
+		return etl.Result{URL: key}, conversion.Err()
 	})
 	s := Summary{Objects: 100}
 	Run(ctx, objects(100), c, 2, s.Add)
-	if len(s.Failed) > 0 || s.Converted < 10 || s.Converted > 13 {
-		t.Errorf("%d converted, failed %v", s.Converted, s.Failed)
+	if len(s.Failed) > 0 || s.Converted != 12 {
+		t.Errorf("%d converted, want 12; failed %v", s.Converted, s.Failed)
 	}
 }

@@ -43,8 +43,16 @@ type finder struct {
 	seen    map[string]bool // URLs
 }
 
-// add adds the file, or the files below the directory, of that path.
+// add adds the file, or the files below the directory, of that path. Symbolic links on the way there
+// are resolved, so that an object has one URL whichever way it is named.
 func (f *finder) add(ctx context.Context, path string) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return err
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func Check(format string) error {
 // CSV and JSON are written row by row, in little memory. A table is held in memory, so it has the
 // first 10,000 rows only, and says so if there are more.
 //
-// NULL is an empty field in CSV (and an empty text is ""), null in JSON and blank in a table.
+// NULL is an empty field in CSV (and an empty text is "", as is a NULL that is alone in its line), null in JSON and blank in a table.
 // Timestamps are UTC: 2026-01-09 00:00:00.000, in JSON 2026-01-09T00:00:00.000Z.
 func Write(w io.Writer, format string, rows Rows) (n int64, err error) {
 	if err := Check(format); err != nil {

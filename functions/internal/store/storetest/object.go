@@ -116,6 +116,13 @@ func testCanceled(t *testing.T, s Store) {
 			_, _, err := s.Open(ctx, "a")
 			return err
 		},
+		"Create": func() error {
+			w, err := s.Create(ctx, "b")
+			if err == nil {
+				w.Abort()
+			}
+			return err
+		},
 		"Commit": func() error { return w.Commit(ctx) },
 		"Delete": func() error { return s.Delete(ctx, "a") },
 		"List":   func() error { return s.List(ctx, "", func(store.Object) error { return nil }) },
