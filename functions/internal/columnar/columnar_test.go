@@ -2,7 +2,9 @@ package columnar
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -144,6 +146,29 @@ func TestInvariantIdentityWhateverTheThreads(t *testing.T) {
 func TestUnknownCodec(t *testing.T) {
 	if _, err := NewPool(Options{Codec: "lzo"}); err == nil || !strings.Contains(err.Error(), "zstd") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestTooManyRowGroupsIsAnError(t *testing.T) {
+	table := schema.GlobalAccelerator().Rejects()
+	pool, err := NewPool(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := pool.NewWriter(io.Discard, table)
+	b, _ := sample(table, 1, 1)
+	for range maxGroups {
+		if err := w.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = w.Write(b)
+	var r interface{ Retryable() bool }
+	if !errors.As(err, &r) || r.Retryable() {
+		t.Errorf("error %v", err)
+	}
+	if _, err := w.Close(nil); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -3,7 +3,6 @@ package columnar
 import (
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 
@@ -26,6 +25,21 @@ type Writer struct {
 	want   footer
 }
 
+// maxGroups bounds the row groups of a file, whose index is held in memory until the file ends: some
+// 20 KB for each.
+const maxGroups = 4096
+
+// errTooManyGroups says that the rows come in too small batches, because of too many days or too long
+// texts in one file.
+type errTooManyGroups struct{}
+
+func (errTooManyGroups) Error() string {
+	return fmt.Sprintf("want at most %d row groups in a file", maxGroups)
+}
+
+// Retryable says that trying again cannot help.
+func (errTooManyGroups) Retryable() bool { return false }
+
 // magic begins and ends a Parquet file.
 const magic = "PAR1"
 
@@ -34,8 +48,8 @@ func (w *Writer) Write(b *batch.Batch) error {
 	if b.Rows == 0 {
 		return nil
 	}
-	if len(w.groups) > math.MaxInt16 {
-		return fmt.Errorf("want at most %d row groups in a file", math.MaxInt16+1)
+	if len(w.groups) == maxGroups {
+		return errTooManyGroups{}
 	}
 	chunks, err := w.encode(b)
 	if err != nil {

@@ -29,8 +29,9 @@ const (
 	DefaultMaxLine       = 64 << 10
 	DefaultBatchRows     = 128 << 10
 	DefaultMaxPartitions = 64
-	// DefaultBatchText is sixteen times what a batch of ordinary records holds.
-	DefaultBatchText = 64 << 20
+	// DefaultBatchText is three times what a batch holds in which every address is an IPv6 one and
+	// differs from all others.
+	DefaultBatchText = 16 << 20
 )
 
 // Options says how to read one object.
