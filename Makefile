@@ -7,6 +7,13 @@ FUZZ    := 30s
 ROUNDS  := 5
 PKGS    := ./...
 
+# DuckDB is C++, and its linker asks for libstdc++.so, which comes with g++. Where there is gcc alone,
+# the libstdc++.so.6 that gcc itself needs serves as well, under the other name.
+ifneq ($(shell echo 'int main(void){return 0;}' | $(CC) -x c - -lstdc++ -o /dev/null 2>&1),)
+$(shell mkdir -p $(BUILD)/lib && ln -sf "$$($(CC) -print-file-name=libstdc++.so.6)" $(BUILD)/lib/libstdc++.so)
+export CGO_LDFLAGS := -O2 -g -L$(CURDIR)/$(BUILD)/lib
+endif
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
