@@ -24,7 +24,7 @@ type Source struct {
 
 var (
 	// [prefix/]AWSLogs/<account>/<service>/<region>/YYYY/MM/DD/, as the developer guides give it.
-	keyPath = regexp.MustCompile(`(?:^|/)AWSLogs/([^/]+)/([a-z][a-z0-9-]*)/(?:([^/]+)/)?`)
+	keyPath = regexp.MustCompile(`^AWSLogs/(?:[^/]+/)?(\d{12})/([a-z][a-z0-9-]*)/(?:([^/]+)/)?`)
 	keyDate = regexp.MustCompile(`/(\d{4}/\d{2}/\d{2})/`)
 	// <account>_<service>_<ids>_<YYYYMMDDTHHmmZ>_<hash>.log.gz
 	keyName = regexp.MustCompile(`^(\d{12})_([a-z][a-z0-9-]*)_(?:.*_)?(\d{8}T\d{4}Z)_[^_]*$`)
@@ -39,6 +39,10 @@ func (t *Table) Match(key string) (src Source, skip string) {
 	name, ok := strings.CutSuffix(path.Base(key), SourceSuffix)
 	if !ok {
 		return src, "name does not end in " + SourceSuffix
+	}
+	// What precedes the last AWSLogs/ is a prefix, or a folder of this machine, and tells nothing.
+	if i := strings.LastIndex(key, "AWSLogs/"); i == 0 || i > 0 && key[i-1] == '/' {
+		key = key[i:]
 	}
 	if m := keyPath.FindStringSubmatch(key); m != nil {
 		if m[2] != t.Service {

@@ -154,7 +154,7 @@ func (t *Table) Rejects() *Table {
 			{Name: RejectSource, Type: String, Comment: "URL of the object that holds the line"},
 			{Name: RejectLine, Type: Int64, Plain: true, Comment: "number of the line in the text of the object, from 1, header and blank lines counted"},
 			{Name: RejectReason, Type: String, Comment: "field and what was expected of it"},
-			{Name: RejectRaw, Type: String, Comment: "the line as it stands, without its line end; cut at the longest permitted line"},
+			{Name: RejectRaw, Type: String, Comment: "the line as it stands, without its line end, cut at the longest permitted line"},
 		},
 	}
 }

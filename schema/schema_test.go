@@ -70,7 +70,7 @@ func TestDeclarations(t *testing.T) {
 			}
 			seen := map[string]bool{}
 			for _, c := range append(slices.Clone(table.Columns), PartitionKeys()...) {
-				if !name.MatchString(c.Name) || seen[c.Name] || c.Comment == "" || len(c.Comment) > 255 || strings.ContainsAny(c.Comment, "'\\") {
+				if !name.MatchString(c.Name) || seen[c.Name] || c.Comment == "" || len(c.Comment) > 255 || strings.ContainsAny(c.Comment, "';\\") {
 					t.Errorf("%s.%s: bad name, taken name, or bad comment %q", table.Name, c.Name, c.Comment)
 				}
 				seen[c.Name] = true
@@ -110,6 +110,10 @@ func TestMatch(t *testing.T) {
 			Source{"012345678910", "us-west-2", day("2023-02-21"), at}, ""},
 		{"/AWSLogs/012345678910/globalaccelerator/us-west-2/2023/02/21/012345678910_globalaccelerator_f0154cf1_20230221T1305Z_2e13fab.log.gz",
 			Source{"012345678910", "us-west-2", day("2023-02-21"), at}, ""},
+		// folders above tell nothing
+		{"backup/2020/01/02/AWSLogs/old/vpcflowlogs/AWSLogs/012345678910/globalaccelerator/us-west-2/2023/02/21/renamed.log.gz",
+			Source{"012345678910", "us-west-2", day("2023-02-21"), time.Time{}}, ""},
+		{"AWSLogs/from-bob/downloads/x.log.gz", Source{Day: NoDay}, ""},
 		// the guide's flow log id before the time
 		{"AWSLogs/012345678910/globalaccelerator/us-west-2/2023/02/21/012345678910_globalaccelerator_f0154cf1_fl-0123_20230221T1305Z_2e13fabb.log.gz",
 			Source{"012345678910", "us-west-2", day("2023-02-21"), at}, ""},

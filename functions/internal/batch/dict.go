@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"unsafe"
 )
 
 // Dict numbers distinct texts from 0 in the order in which they are first seen. The zero Dict is
@@ -34,6 +35,11 @@ func (d *Dict) Len() int { return len(d.ends) }
 
 // Bytes gives the bytes of all texts together.
 func (d *Dict) Bytes() int { return len(d.text) }
+
+// memory gives the bytes that the dictionary holds on to, empty or not.
+func (d *Dict) memory() int {
+	return len(d.slots)*int(unsafe.Sizeof(slot{})) + cap(d.ends)*4 + cap(d.text)
+}
 
 // Text gives the text of an id. It is valid until the next call of Reset and must not be changed.
 func (d *Dict) Text(id uint32) []byte {

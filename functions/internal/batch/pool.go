@@ -16,9 +16,9 @@ type Pool struct {
 	free []*Batch
 }
 
-// maxPooledText bounds the dictionary text, in bytes, that an idle batch may hold on to: a batch
-// that met a hostile file is not kept.
-const maxPooledText = 32 << 20
+// maxPooledDicts bounds the memory of dictionaries, in bytes, that an idle batch may hold on to: a
+// batch that met a hostile file is not kept.
+const maxPooledDicts = 32 << 20
 
 // NewPool gives a pool that keeps at most max idle batches.
 func NewPool(t *schema.Table, max int) *Pool { return &Pool{table: t, max: max} }
@@ -40,7 +40,11 @@ func (p *Pool) Get(day schema.Day) *Batch {
 
 // Put takes a batch back. The caller must not use it any more.
 func (p *Pool) Put(b *Batch) {
-	if b.DictBytes() > maxPooledText {
+	held := 0
+	for i := range b.Columns {
+		held += b.Columns[i].Dict.memory()
+	}
+	if held > maxPooledDicts {
 		return
 	}
 	p.mu.Lock()

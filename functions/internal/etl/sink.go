@@ -23,18 +23,35 @@ type sink struct {
 	batches  chan<- *batch.Batch
 	firstDay schema.Day // of the first batch, where rejects go whose object's key names no day
 	rejected *batch.Batch
+	open     int // batches that the reader fills
 }
+
+// pooledBatches is the number of open batches that may come from the pool, with the memory of a whole
+// row group each. Further ones, of an object with many days, grow as they are filled: all open batches
+// together hold one row group.
+const pooledBatches = 3
 
 // NewBatch gives an empty batch.
 func (s *sink) NewBatch(day schema.Day) *batch.Batch {
 	if s.firstDay == schema.NoDay {
 		s.firstDay = day
 	}
+	s.open++
+	if s.open > pooledBatches {
+		b := batch.New(s.config.Table)
+		b.Reset(day)
+		return b
+	}
 	return s.journey.batches[s.config.Table].Get(day)
 }
 
 // Batch passes a batch on.
 func (s *sink) Batch(b *batch.Batch) error {
+	s.open--
+	return s.pass(b)
+}
+
+func (s *sink) pass(b *batch.Batch) error {
 	select {
 	case s.batches <- b:
 		return nil
@@ -82,5 +99,5 @@ func (s *sink) handOverRejects() error {
 	if b.Day == schema.NoDay {
 		b.Day = s.firstDay
 	}
-	return s.Batch(b)
+	return s.pass(b)
 }

@@ -29,21 +29,26 @@ func (f *fault) String() string {
 }
 
 // fill adds lines, each of a valid number of fields, to the open batches. ends are the delimiters
-// that the lines refer to. It stops at the first stretch of lines that holds one it cannot read, and
+// that the lines refer to, number is the number of the first line. It stops at the first stretch of lines that holds one it cannot read, and
 // then gives the fault and the number of lines that it did add. An error is the sink's.
-func (p *parser) fill(buf []byte, ends []uint32, lines []line) (done int, bad *fault, err error) {
+func (p *parser) fill(buf []byte, ends []uint32, lines []line, number int64) (done int, bad *fault, err error) {
 	if bad := p.assignDays(buf, ends, lines); bad != nil {
 		return 0, bad, nil
 	}
 	for done < len(lines) {
 		day := p.days[done]
-		b, err := p.batch(day)
-		if err != nil {
-			return done, nil, err
-		}
 		n, most := 1, min(len(lines)-done, p.o.BatchRows-p.rows)
 		for n < most && p.days[done+n] == day {
 			n++
+		}
+		if p.open[day] == nil { // a line that cannot be read opens no day
+			if bad := p.checkNumbers(buf, ends, lines[done:done+n]); bad != nil {
+				return done, bad, nil
+			}
+		}
+		b, err := p.batch(day, number+int64(done))
+		if err != nil {
+			return done, nil, err
 		}
 		row := b.Extend(n)
 		if bad := p.fillColumns(b, row, buf, ends, lines[done:done+n], p.seconds[done:done+n]); bad != nil {
@@ -52,10 +57,13 @@ func (p *parser) fill(buf []byte, ends []uint32, lines []line) (done int, bad *f
 		}
 		p.rows += n
 		done += n
-		if p.rows >= p.o.BatchRows || b.DictBytes() > p.o.BatchText/len(p.open) {
-			if err := p.handOver(p.largest()); err != nil {
-				return done, nil, err
-			}
+		if b.DictBytes() > p.o.BatchText/len(p.open) {
+			err = p.handOver(day)
+		} else if p.rows >= p.o.BatchRows {
+			err = p.handOver(p.largest())
+		}
+		if err != nil {
+			return done, nil, err
 		}
 	}
 	return done, nil, nil
@@ -97,10 +105,11 @@ func (p *parser) assignDays(buf []byte, ends []uint32, lines []line) *fault {
 	return nil
 }
 
-// fillColumns sets the rows of b from row on, one column after the other.
+// fillColumns sets the rows of b from row on, one column after the other: first the numbers, any of
+// which can be a fault, and then the texts, so that a fault leaves no texts in the dictionaries.
 func (p *parser) fillColumns(b *batch.Batch, row int, buf []byte, ends []uint32, lines []line, seconds []int64) *fault {
 	for field, c := range p.layout.Columns {
-		if c < 0 {
+		if c < 0 || p.table.Columns[c].Type == schema.String {
 			continue
 		}
 		column, out := &p.table.Columns[c], &b.Columns[c]
@@ -108,8 +117,6 @@ func (p *parser) fillColumns(b *batch.Batch, row int, buf []byte, ends []uint32,
 		switch {
 		case field == p.timeField:
 			fillTimes(out, row, seconds)
-		case column.Type == schema.String:
-			fillTexts(out, row, buf, ends, lines, field)
 		case column.Type == schema.Int32:
 			bad = fillNumbers(out.Int32s[row:], &out.Nulls, 1, column, row, buf, ends, lines, field)
 		case column.Type == schema.Int64:
@@ -121,8 +128,35 @@ func (p *parser) fillColumns(b *batch.Batch, row int, buf []byte, ends []uint32,
 			return bad
 		}
 	}
+	for field, c := range p.layout.Columns {
+		if c >= 0 && p.table.Columns[c].Type == schema.String {
+			fillTexts(&b.Columns[c], row, buf, ends, lines, field)
+		}
+	}
 	for _, c := range p.absent {
 		fillNulls(&b.Columns[c], row, len(lines))
+	}
+	return nil
+}
+
+// checkNumbers gives the first fault among the numbers of the lines.
+func (p *parser) checkNumbers(buf []byte, ends []uint32, lines []line) *fault {
+	for field, c := range p.layout.Columns {
+		if c < 0 || p.table.Columns[c].Type == schema.String {
+			continue
+		}
+		column := &p.table.Columns[c]
+		limit := uint64(column.Limit())
+		for _, l := range lines {
+			if field >= int(l.fields) {
+				continue
+			}
+			at := int(l.first) + field
+			start, end := int(ends[at])+1, int(ends[at+1])
+			if v, ok := number(buf, start, end); (!ok || v > limit) && !isNull(buf, start, end) {
+				return &fault{column, buf[start:end]}
+			}
+		}
 	}
 	return nil
 }
@@ -237,14 +271,14 @@ func digits(buf []byte, start, n int) (uint64, bool) {
 	return w, bad == 0
 }
 
-// batch gives the open batch of a day.
-func (p *parser) batch(day schema.Day) (*batch.Batch, error) {
+// batch gives the open batch of a day, for the line of that number.
+func (p *parser) batch(day schema.Day, line int64) (*batch.Batch, error) {
 	if p.last != nil && p.last.Day == day {
 		return p.last, nil
 	}
 	b, known := p.open[day]
 	if !known && len(p.open) == p.o.MaxPartitions {
-		return nil, &Error{Object: p.o.Object, Line: p.counts.Lines + 1, Field: p.table.TimeColumn,
+		return nil, &Error{Object: p.o.Object, Line: line, Field: p.table.TimeColumn,
 			Reason: fmt.Sprintf("want records of at most %d days in one object, have one more: %s", p.o.MaxPartitions, day)}
 	}
 	if b == nil {

@@ -109,7 +109,7 @@ func Read(r io.Reader, t *schema.Table, o Options, sink Sink) (Counts, error) {
 	for {
 		b, err := in.next()
 		if err != nil {
-			return p.counts, describe(o.Object, p.counts, err)
+			return p.counts, describe(o.Object, err)
 		}
 		if b == nil {
 			break

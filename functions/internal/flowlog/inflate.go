@@ -102,6 +102,9 @@ func (m *members) Read(p []byte) (int, error) {
 		}
 		m.z = new(gzip.Reader)
 		if err := m.begin(); err != nil {
+			if errors.Is(err, gzip.ErrHeader) {
+				err = fmt.Errorf("%w: %w", errNotGzip, err)
+			}
 			return 0, err
 		}
 	}
@@ -125,7 +128,10 @@ func (m *members) begin() error {
 	return err
 }
 
-var errEmpty = errors.New("no gzip header, no byte at all")
+var (
+	errEmpty   = errors.New("no gzip header, no byte at all")
+	errNotGzip = errors.New("no gzip header at the start")
+)
 
 // next gives the next block, nil at the end of the text. The block belongs to the caller until it
 // calls keep. The error is the stream's; the text in front of it is not given out.
@@ -199,21 +205,21 @@ func (s *sourceReader) blame(err error) error {
 type contentError struct{ error }
 
 // describe gives the error that Read returns for an error of the stream.
-func describe(object string, c Counts, err error) error {
+func describe(object string, err error) error {
 	var content contentError
 	if !errors.As(err, &content) {
 		return fmt.Errorf("read %s: %w", object, err)
 	}
 	e := &Error{Object: object, Err: content.error}
 	switch {
-	case c.Text == 0 && errors.Is(content.error, gzip.ErrHeader):
+	case errors.Is(content.error, errNotGzip), errors.Is(content.error, errEmpty):
 		e.Reason = "want a gzip stream"
 	case errors.Is(content.error, io.ErrUnexpectedEOF):
-		e.Reason = fmt.Sprintf("gzip stream is cut off (%d lines were read so far)", c.Lines)
+		e.Reason = "gzip stream is cut off"
 	case errors.Is(content.error, gzip.ErrChecksum):
 		e.Reason = "gzip stream is damaged: checksum or length differs from the content"
 	default:
-		e.Reason = fmt.Sprintf("gzip stream is damaged (%d lines were read so far)", c.Lines)
+		e.Reason = "gzip stream is damaged"
 	}
 	return e
 }

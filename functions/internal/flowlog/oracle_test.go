@@ -168,12 +168,10 @@ func oracle(text string, o Options) result {
 			res.counts.Rows++
 			continue
 		}
-		if header(raw) {
-			if res.err != nil {
-				return res
-			}
+		if header(raw) && res.err == nil {
 			continue
 		}
+		res.err = nil // a header that will not do is a line like any other
 		res.reject(raw, why)
 	}
 	return res

@@ -152,7 +152,8 @@ func (p *parser) chunk(buf []byte, from int, notASCII bool) (next int, err error
 			controls = 0
 			l.fields-- // \r\n ends the line: its last field ends at the \r
 		}
-		if p.started && controls == 0 && p.fits(int(l.fields)) && end-next <= p.o.MaxLine &&
+		blank := end == next || end == next+1 && buf[next] == '\r'
+		if p.started && !blank && controls == 0 && p.fits(int(l.fields)) && end-next <= p.o.MaxLine &&
 			(!notASCII || utf8.Valid(buf[next:end])) {
 			p.lines = append(p.lines, l)
 		} else {
@@ -176,7 +177,7 @@ func (p *parser) flushLines(buf []byte) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	done, fault, err := p.fill(buf, p.ends[:], lines)
+	done, fault, err := p.fill(buf, p.ends[:], lines, p.counts.Lines+1)
 	if err != nil {
 		return err
 	}
@@ -222,8 +223,10 @@ func (p *parser) line(buf []byte, start, end int) error {
 		p.counts.Rows++
 		return nil
 	}
-	if isHeader, err := p.header(text); isHeader || err != nil {
-		return err // gzip members with a header each, one after the other
+	// Gzip members with a header each, one after the other. Here, a header that will not do is a line
+	// like any other.
+	if isHeader, err := p.header(text); isHeader && err == nil {
+		return nil
 	}
 	return p.reject(text, reason.text)
 }
@@ -250,7 +253,7 @@ func (p *parser) record(buf []byte, start, end int) reason {
 		}
 	}
 	p.one = append(p.one, uint32(end))
-	_, fault, err := p.fill(buf, p.one, []line{{fields: int32(len(p.one) - 1)}})
+	_, fault, err := p.fill(buf, p.one, []line{{fields: int32(len(p.one) - 1)}}, p.counts.Lines)
 	if fault == nil {
 		return reason{err: err}
 	}
