@@ -12,13 +12,17 @@ import (
 // SourceSuffix ends the name of every flow log that AWS delivers.
 const SourceSuffix = ".log.gz"
 
+// FileWindow is the time whose traffic one file holds: it begins at the time that the file's name
+// gives.
+const FileWindow = 5 * time.Minute
+
 // Source is what a source object's key tells of it. Any part may be missing.
 type Source struct {
 	// Account and Region are the account and Region of the log, "" where the key does not say.
 	Account, Region string
 	// Day is the day that the key names, [NoDay] where it names none.
 	Day Day
-	// Time is the start of the file's five minutes, the zero time where the key does not say.
+	// Time is the start of the file's [FileWindow], the zero time where the key does not say.
 	Time time.Time
 }
 
