@@ -2,8 +2,8 @@
 //
 // A query reads the registered partitions and nothing else, as Athena does: an object whose
 // partition is not registered might as well not be there. [Local] keeps a lake's catalog in the lake
-// itself. What every catalog promises stands in the contract suite of the package catalogtest,
-// which every catalog passes.
+// itself; the package gluecatalog keeps one in AWS Glue. What every catalog promises stands in the
+// contract suite of the package catalogtest, which every catalog passes.
 //
 // The package neither reads nor deletes the objects of a partition, and it changes no table: a table
 // that differs from its declaration is an error for a person to decide upon.
@@ -54,30 +54,41 @@ func (e *TableError) Unwrap() error { return e.Err }
 // Retryable gives false.
 func (e *TableError) Retryable() bool { return false }
 
-// column is a column or a partition key, as catalogs know it.
-type column struct {
+// Column is a column or a partition key, as catalogs know it.
+type Column struct {
+	// Name is the column's name.
 	Name string `json:"name"`
+	// Type is the name of its type in Hive.
 	Type string `json:"type"`
 }
 
 // columnsOf gives declared columns.
-func columnsOf(declared []schema.Column) []column {
-	columns := make([]column, len(declared))
+func columnsOf(declared []schema.Column) []Column {
+	columns := make([]Column, len(declared))
 	for i, c := range declared {
-		columns[i] = column{c.Name, c.Type.Hive()}
+		columns[i] = Column{c.Name, c.Type.Hive()}
 	}
 	return columns
 }
 
+// Compare gives a [*TableError] for the first column, or else partition key, that a table's catalog
+// does not hold as it is declared: the same ones of the same types in the same order.
+func Compare(t *schema.Table, columns, keys []Column) error {
+	if err := compare(t.Name, columnsOf(t.Columns), columns); err != nil {
+		return err
+	}
+	return compare(t.Name, columnsOf(schema.PartitionKeys()), keys)
+}
+
 // compare gives a [*TableError] for the first column that is not registered as it is declared: the
 // same columns of the same types in the same order.
-func compare(table string, declared, registered []column) error {
+func compare(table string, declared, registered []Column) error {
 	for i, d := range declared {
 		if i < len(registered) && d == registered[i] {
 			continue
 		}
 		e := &TableError{Table: table, Column: d.Name, Declared: d.Type}
-		place := slices.IndexFunc(registered, func(r column) bool { return r.Name == d.Name })
+		place := slices.IndexFunc(registered, func(r Column) bool { return r.Name == d.Name })
 		switch {
 		case place < 0:
 		case registered[place].Type != d.Type:
@@ -95,8 +106,10 @@ func compare(table string, declared, registered []column) error {
 	return nil
 }
 
-// checkPartitions gives an error for the first partition that cannot be one of a table of ours.
-func checkPartitions(table string, partitions []schema.Partition) error {
+// CheckPartitions gives a [*TableError] for the first partition that cannot be one of a declared
+// table, going by the number of its values, by an empty value, or by a location that ends without a
+// slash.
+func CheckPartitions(table string, partitions []schema.Partition) error {
 	keys := len(schema.PartitionKeys())
 	for _, p := range partitions {
 		var err error

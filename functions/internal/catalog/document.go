@@ -17,8 +17,8 @@ const formatVersion = 1
 type document struct {
 	Format        int         `json:"format"`
 	Table         string      `json:"table"`
-	Columns       []column    `json:"columns"`
-	PartitionKeys []column    `json:"partition_keys"`
+	Columns       []Column    `json:"columns"`
+	PartitionKeys []Column    `json:"partition_keys"`
 	Partitions    []partition `json:"partitions"` // by values, ascending
 }
 
@@ -42,10 +42,7 @@ func newDocument(t *schema.Table) *document {
 
 // compare gives a [*TableError] unless the table is the one declared.
 func (d *document) compare(t *schema.Table) error {
-	if err := compare(t.Name, columnsOf(t.Columns), d.Columns); err != nil {
-		return err
-	}
-	return compare(t.Name, columnsOf(schema.PartitionKeys()), d.PartitionKeys)
+	return Compare(t, d.Columns, d.PartitionKeys)
 }
 
 // with gives the document with partitions added, and how many of them it did not hold. Without any,

@@ -60,7 +60,7 @@ func (l *Local) EnsureTable(ctx context.Context, t *schema.Table) error {
 //
 // A partition is known by its values: one that is registered stays as it is, whatever its location.
 func (l *Local) AddPartitions(ctx context.Context, t *schema.Table, partitions []schema.Partition) (added int, err error) {
-	if err := checkPartitions(t.Name, partitions); err != nil {
+	if err := CheckPartitions(t.Name, partitions); err != nil {
 		return 0, err
 	}
 	return l.update(ctx, t.Name, func(d *document) (*document, int, error) {
