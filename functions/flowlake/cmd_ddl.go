@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,11 +41,11 @@ func (o *ddlOptions) run(c *cobra.Command) error {
 	}
 	var days []schema.Day
 	for _, s := range o.days {
-		t, err := time.Parse(time.DateOnly, s)
-		if err != nil || t.Unix() < 0 {
-			return usage("--day: want a date such as 2026-01-09, have %q", s)
+		day, err := parseDay("day", s)
+		if err != nil {
+			return err
 		}
-		days = append(days, schema.DayOf(t.Unix()))
+		days = append(days, day)
 	}
 	for _, log := range schema.Tables() {
 		for _, t := range []*schema.Table{log, log.Rejects()} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -18,15 +19,20 @@ func newInspect() *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect FILE.parquet...",
 		Short: "Show what a Parquet file says of itself: rows, columns, encodings, sizes, bounds, metadata",
+		Long: "inspect shows what Parquet files say of themselves: rows, columns, encodings, sizes, bounds,\n" +
+			"metadata. A FILE is a path or the s3:// URL of an object, of which only the footer and the indexes\n" +
+			"are read.",
 		Example: example(`
-flowlake inspect lake/aga_flow_logs/year=2026/month=01/day=09/*.parquet`),
+flowlake inspect lake/aga_flow_logs/year=2026/month=01/day=09/*.parquet
+flowlake inspect s3://amzn-s3-demo-bucket/lake/aga_flow_logs/year=2026/month=01/day=09/one.parquet`),
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			var aws cloud
 			for i, name := range args {
 				if i > 0 {
 					fmt.Fprintln(c.OutOrStdout())
 				}
-				if err := inspect(c.OutOrStdout(), name); err != nil {
+				if err := inspect(c.Context(), c.OutOrStdout(), &aws, name); err != nil {
 					return fmt.Errorf("inspect %s: %w", name, err)
 				}
 			}
@@ -35,17 +41,16 @@ flowlake inspect lake/aga_flow_logs/year=2026/month=01/day=09/*.parquet`),
 	}
 }
 
-func inspect(w io.Writer, name string) error {
-	file, err := os.Open(name)
+// inspect describes the file of that path or URL.
+func inspect(ctx context.Context, w io.Writer, aws *cloud, name string) error {
+	file, size, err := openFile(ctx, aws, name)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
+	if c, ok := file.(io.Closer); ok {
+		defer c.Close()
 	}
-	f, err := columnar.Inspect(file, info.Size())
+	f, err := columnar.Inspect(file, size)
 	if err != nil {
 		return err
 	}
@@ -76,6 +81,28 @@ func inspect(w io.Writer, name string) error {
 		t.Render()
 	}
 	return nil
+}
+
+// openFile gives the bytes of a file or an object, and their number.
+func openFile(ctx context.Context, aws *cloud, name string) (io.ReaderAt, int64, error) {
+	if isS3(name) {
+		s, key, err := aws.object(ctx, name)
+		if err != nil {
+			return nil, 0, err
+		}
+		r, o, err := s.ReaderAt(ctx, key)
+		return r, o.Size, err
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		file.Close()
+		return nil, 0, err
+	}
+	return file, info.Size(), nil
 }
 
 // newTable gives a table in the style of all output.

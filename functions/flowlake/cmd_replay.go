@@ -22,7 +22,7 @@ import (
 )
 
 type replayOptions struct {
-	lake    string
+	lake    lakeOptions
 	workers int    // objects at the same time
 	codec   string // of the outputs
 	rows    int    // of a row group
@@ -32,27 +32,33 @@ type replayOptions struct {
 func newReplay() *cobra.Command {
 	o := replayOptions{}
 	c := &cobra.Command{
-		Use:   "replay SOURCE... --lake DIR",
+		Use:   "replay SOURCE... --lake LAKE",
 		Short: "Convert flow logs into a lake",
 		Long: "replay converts gzip flow logs (.log.gz) to Parquet in a lake and registers their partitions. A\n" +
 			"SOURCE is a file, a directory, of which everything below is converted but for names that begin\n" +
-			"with a dot, or a glob pattern.\n\n" +
+			"with a dot, or a glob pattern; or s3://bucket/key, which means that object and everything below\n" +
+			"key/. Each may lie in S3 or here, and so may the lake. The tables of a lake in S3 must be there:\n" +
+			"flowlake table create makes them.\n\n" +
 			"Converting an object again with the same settings overwrites what the first time wrote, so a\n" +
-			"replay can be repeated at any time. An object is known by its path: a file that was moved is\n" +
-			"another object. An object that fails never stops the others. Ctrl-C finishes the objects in progress.\n\n" + exitHelp(),
+			"replay can be repeated at any time. An object is known by its path or URL: a file that was moved\n" +
+			"is another object. An object that fails never stops the others. Ctrl-C finishes the objects in\n" +
+			"progress.\n\n" + exitHelp(),
 		Example: example(`
 flowlake replay logs --lake ./lake
 flowlake replay 'mirror/AWSLogs/*/globalaccelerator/*/2026/01/*' --lake ./lake --workers 4
-flowlake replay one.log.gz other.log.gz --lake ./lake --codec snappy`),
+flowlake replay one.log.gz other.log.gz --lake ./lake --codec snappy
+flowlake replay s3://amzn-s3-demo-logs/AWSLogs/123456789012/globalaccelerator --lake s3://amzn-s3-demo-bucket/lake`),
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.lake, "lake", "", "directory of the lake (required)")
+	o.lake.register(c, "required")
 	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "objects to convert at the same time; memory grows with it")
 	f.StringVar(&o.codec, "codec", string(columnar.Zstd), fmt.Sprintf("compression of the outputs, one of %q", columnar.Codecs()))
 	f.IntVar(&o.rows, "row-group-rows", flowlog.DefaultBatchRows, "rows of a row group, at least 1; memory grows with it")
 	f.IntVar(&o.maxLine, "max-line", flowlog.DefaultMaxLine, "longest line in bytes; longer ones are rejected")
+	f.StringVar(&o.lake.s3.KMSKey, "kms-key", "", "key of KMS that encrypts the outputs in S3 (default: what the bucket does)")
+	f.StringVar(&o.lake.s3.BucketOwner, "bucket-owner", "", "account that the lake's bucket must belong to (default: any)")
 	return c
 }
 
@@ -73,7 +79,8 @@ func (o *replayOptions) run(c *cobra.Command, sources []string) error {
 	if err := config.Validate(); err != nil {
 		return usage("%w", err)
 	}
-	l, err := openLake(o.lake)
+	var aws cloud
+	l, err := o.lake.open(ctx, &aws)
 	if err != nil {
 		return err
 	}
@@ -81,19 +88,17 @@ func (o *replayOptions) run(c *cobra.Command, sources []string) error {
 	if err != nil {
 		return err
 	}
-	objects, err := replay.Find(ctx, sources)
+	objects, err := replay.Find(ctx, sources, aws.source)
 	if err != nil {
 		return err
 	}
 	objects = slices.DeleteFunc(objects, l.owns) // the lake may lie below a source
 	if len(objects) == 0 {
-		return fmt.Errorf("find source: no file in %q", sources)
+		return fmt.Errorf("find source: no object in %q", sources)
 	}
 	// A catalog that refuses the tables is found here, once, and not after the first object is written.
-	for _, t := range []*schema.Table{config.Table, config.Table.Rejects()} {
-		if err := l.catalog.EnsureTable(ctx, t); err != nil {
-			return err
-		}
+	if err := l.ensure(ctx, []*schema.Table{config.Table, config.Table.Rejects()}); err != nil {
+		return err
 	}
 	s := convert(ctx, objects, converter, o.workers, c.ErrOrStderr())
 	writeSummary(c.OutOrStdout(), &s, time.Since(started))

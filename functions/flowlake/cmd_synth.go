@@ -8,12 +8,14 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/spf13/cobra"
 
+	"github.com/flowlake/flowlake/functions/internal/etl"
 	"github.com/flowlake/flowlake/functions/internal/store"
+	"github.com/flowlake/flowlake/functions/internal/store/s3store"
 	"github.com/flowlake/flowlake/functions/internal/synth"
 )
 
 type synthOptions struct {
-	out    string // directory
+	out    string // directory or s3://bucket/prefix
 	day    string
 	single string // name of the one file to make
 	config synth.Config
@@ -22,7 +24,7 @@ type synthOptions struct {
 func newSynth() *cobra.Command {
 	var o synthOptions
 	c := &cobra.Command{
-		Use:   "synth --out DIR --day DATE",
+		Use:   "synth --out PLACE --day DATE",
 		Short: "Make synthetic flow logs, for demonstrations and benchmarks",
 		Long: "synth makes SYNTHETIC Global Accelerator flow logs: nothing in them was ever real traffic. They\n" +
 			"are in the layout and with the file names of AWS, one file per accelerator and five minutes, and\n" +
@@ -36,7 +38,7 @@ flowlake synth --out bench --day 2026-01-09 --records 2150000 --single big.log.g
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.out, "out", "", "directory to write to (required)")
+	f.StringVar(&o.out, "out", "", "directory or s3://bucket/prefix to write to (required)")
 	f.StringVar(&o.day, "day", "", "UTC day of the logs, such as 2026-01-09 (required)")
 	f.IntVar(&o.config.Accelerators, "accelerators", 2, "number of accelerators")
 	f.IntVar(&o.config.Records, "records", 200_000, "number of records in all files together")
@@ -49,7 +51,7 @@ flowlake synth --out bench --day 2026-01-09 --records 2150000 --single big.log.g
 
 func (o *synthOptions) run(c *cobra.Command) error {
 	if o.out == "" {
-		return usage("--out: want a directory")
+		return usage("--out: want a directory or s3://bucket/prefix")
 	}
 	day, err := time.Parse(time.DateOnly, o.day)
 	if err != nil {
@@ -59,11 +61,11 @@ func (o *synthOptions) run(c *cobra.Command) error {
 	if err := o.config.Validate(); err != nil {
 		return usage("%w", err)
 	}
-	out, err := store.OpenLocal(o.out)
+	ctx := c.Context()
+	out, err := openOut(ctx, o.out)
 	if err != nil {
 		return err
 	}
-	ctx := c.Context()
 	if o.single != "" {
 		return o.makeSingle(ctx, out)
 	}
@@ -80,8 +82,17 @@ func (o *synthOptions) run(c *cobra.Command) error {
 	return nil
 }
 
+// openOut opens the place to write to.
+func openOut(ctx context.Context, out string) (etl.Lake, error) {
+	if isS3(out) {
+		var aws cloud
+		return aws.store(ctx, out, s3store.Options{})
+	}
+	return store.OpenLocal(out)
+}
+
 // makeSingle makes one file with the records of five minutes that cross midnight.
-func (o *synthOptions) makeSingle(ctx context.Context, out *store.Local) error {
+func (o *synthOptions) makeSingle(ctx context.Context, out etl.Lake) error {
 	w, err := out.Create(ctx, o.single)
 	if err != nil {
 		return err

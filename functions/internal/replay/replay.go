@@ -2,7 +2,8 @@
 // bounded number at a time, in the way that one object is converted by an event (package etl).
 //
 // An object that fails never stops the others. The package prints nothing and holds no state that
-// outlives a run: converting an object again overwrites what the first time wrote.
+// outlives a run: converting an object again overwrites what the first time wrote. It knows paths of
+// files; what a URL means, its caller knows.
 package replay
 
 import (

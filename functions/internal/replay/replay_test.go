@@ -40,7 +40,7 @@ func TestFind(t *testing.T) {
 		for i := range sources {
 			sources[i] = filepath.Join(dir, filepath.FromSlash(sources[i]))
 		}
-		objects, err := Find(t.Context(), sources)
+		objects, err := Find(t.Context(), sources, nil)
 		if err != nil {
 			return "error"
 		}
@@ -74,6 +74,54 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// A URL means an object and everything below it, in whatever store, but not what merely begins alike.
+func TestFindURLs(t *testing.T) {
+	m := new(storetest.Memory)
+	for _, key := range []string{"logs", "logs-old/x", "logs/a", "logs/b/c", "logs2/y", "other/z", "logs/.hidden"} {
+		m.Put(key, []byte(key))
+	}
+	other := new(storetest.Memory)
+	open := func(_ context.Context, url string) (Store, string, error) {
+		if key, ok := strings.CutPrefix(url, "s3://memory"); ok {
+			return m, strings.TrimPrefix(key, "/"), nil
+		}
+		if url == "s3://empty/" {
+			return other, "", nil
+		}
+		return nil, "", errors.New("no such scheme")
+	}
+	dir := files(t, "local.log.gz")
+	for _, test := range []struct {
+		sources []string
+		want    string // keys, or a part of the error
+	}{
+		{[]string{"s3://memory"}, "logs logs-old/x logs/a logs/b/c logs2/y other/z"},
+		{[]string{"s3://memory/"}, "logs logs-old/x logs/a logs/b/c logs2/y other/z"},
+		{[]string{"s3://memory/logs"}, "logs logs/a logs/b/c"},
+		{[]string{"s3://memory/logs/"}, "logs/a logs/b/c"},
+		{[]string{"s3://memory/logs/b"}, "logs/b/c"},
+		{[]string{"s3://memory/logs/b/c"}, "logs/b/c"},
+		{[]string{"s3://memory/logs2", "s3://memory/logs/a", "s3://memory/logs"}, "logs2/y logs/a logs logs/b/c"},
+		{[]string{"s3://memory/other", dir, "s3://memory/other/z"}, "other/z local.log.gz"},
+		{[]string{"s3://memory/log"}, `find source "s3://memory/log": no object of that key`},
+		{[]string{"s3://memory/logs/b/c/"}, "no object of that key"},
+		{[]string{"s3://empty/"}, "no object of that key"},
+		{[]string{"gs://memory/logs"}, "no such scheme"},
+	} {
+		objects, err := Find(t.Context(), test.sources, open)
+		var got []string
+		for _, o := range objects {
+			got = append(got, o.Key)
+			if o.Size == 0 {
+				t.Errorf("%s has no size", o.Key)
+			}
+		}
+		if err != nil && !strings.Contains(err.Error(), test.want) || err == nil && strings.Join(got, " ") != test.want {
+			t.Errorf("Find(%q) gives %q, error %v, want %q", test.sources, got, err, test.want)
+		}
+	}
+}
+
 // A source has the same URL whichever way it is named: its outputs have the same keys.
 func TestFindGivesTheSameURLWhateverTheRoot(t *testing.T) {
 	dir := files(t, "a/b/x.log.gz")
@@ -83,7 +131,7 @@ func TestFindGivesTheSameURLWhateverTheRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, source := range []string{filepath.Join(dir, "a"), "a/b/x.log.gz", "./a/../a/b", "a/*/x*", "link", "link/b/x.log.gz"} {
-		objects, err := Find(t.Context(), []string{source})
+		objects, err := Find(t.Context(), []string{source}, nil)
 		if err != nil || len(objects) != 1 {
 			t.Fatalf("%s: %d objects, error %v", source, len(objects), err)
 		}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+)
+
+func newTables() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "table",
+		Short: "Create a lake's tables in its catalog",
+		Example: example(`
+flowlake table create --lake s3://amzn-s3-demo-bucket/lake --database sampledb`),
+	}
+	c.AddCommand(newTableCreate())
+	return c
+}
+
+func newTableCreate() *cobra.Command {
+	o := lakeOptions{create: true}
+	c := &cobra.Command{
+		Use:   "create --lake LAKE",
+		Short: "Create a lake's tables, and in Glue their database, where they are missing",
+		Long: "create makes the table of the flow logs and the table of the rejected lines, and in Glue their\n" +
+			"database too, where they are missing. What is there must be as it is declared, and stays. It asks\n" +
+			"for glue:GetDatabase, CreateDatabase, GetTables, GetTable and CreateTable.",
+		Example: example(`
+flowlake table create --lake s3://amzn-s3-demo-bucket/lake --database sampledb
+flowlake table create --lake ./lake`),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return createTables(c, &o) },
+	}
+	o.register(c, "required")
+	return c
+}
+
+// createTables makes what is missing, and says what that was.
+func createTables(c *cobra.Command, o *lakeOptions) error {
+	ctx := c.Context()
+	l, err := o.open(ctx, new(cloud))
+	if err != nil {
+		return err
+	}
+	before, err := l.catalog.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range allTables() {
+		if err := l.catalog.EnsureTable(ctx, t); err != nil {
+			return err
+		}
+		what := "created"
+		if slices.Contains(before, t.Name) {
+			what = "there already"
+		}
+		fmt.Fprintf(c.OutOrStdout(), "table %s in %s, over %s: %s\n", t.Name, l.at, l.URL(t.Name+"/"), what)
+	}
+	return nil
+}
