@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flowlake/flowlake/functions/internal/etl"
+	"github.com/flowlake/flowlake/functions/internal/event"
+	"github.com/flowlake/flowlake/schema"
+)
+
+// handler handles invocations, one at a time, as Lambda has it.
+type handler struct {
+	table       *schema.Table
+	converter   converter
+	open        func(bucket string) (etl.Source, error)
+	sources     []location
+	concurrency int
+	log         *slog.Logger
+	metrics     metricsWriter
+	now         func() time.Time
+}
+
+// converter converts one object, as [etl.Converter] does.
+type converter interface {
+	Convert(ctx context.Context, source etl.Source, key string) (etl.Result, error)
+}
+
+// Invoke handles one invocation. Objects fail alone: what the answer says of them depends on who
+// asks (see [answer]). An error is the invocation's as a whole, and has it repeated.
+func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	log := h.log
+	request := ""
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		request = lc.AwsRequestID
+		log = log.With("requestId", request)
+	}
+	batch, err := event.Decode(payload)
+	if err != nil {
+		log.ErrorContext(ctx, "event not understood", "error", err.Error())
+		return nil, err
+	}
+	run := newInvocation(h, batch, log)
+	run.logRecords(ctx)
+	run.convert(ctx)
+	if err := h.metrics.write(run, request, h.now()); err != nil {
+		log.ErrorContext(ctx, "metrics not written", "error", err.Error())
+	}
+	return run.answer()
+}
+
+// invocation is what one invocation has to do, and what became of it.
+type invocation struct {
+	*handler
+	log     *slog.Logger // tells the request, too
+	batch   event.Batch
+	objects []*object // each object once
+}
+
+// object is one source object and what became of it.
+type object struct {
+	event.Object
+	url    string
+	result etl.Result
+	err    error
+	took   time.Duration
+	// lag is the time from the end of the log's window to its rows' being visible, where the
+	// object's name tells the window and the object has just arrived; otherwise negative.
+	lag time.Duration
+}
+
+// newInvocation collects the objects of all messages, each once: notifications repeat themselves.
+func newInvocation(h *handler, b event.Batch, log *slog.Logger) *invocation {
+	run := &invocation{handler: h, log: log, batch: b}
+	seen := map[string]bool{}
+	for _, m := range b.Messages {
+		for _, o := range m.Objects {
+			if url := urlOf(o); !seen[url] {
+				seen[url] = true
+				run.objects = append(run.objects, &object{Object: o, url: url, lag: -1})
+			}
+		}
+	}
+	return run
+}
+
+// urlOf names an object in logs and answers; the object's identity is its store's to give.
+func urlOf(o event.Object) string { return "s3://" + o.Bucket + "/" + o.Key }
+
+// errLate is the error of the objects that were not begun.
+var errLate = errors.New("not begun: the invocation's time is nearly over")
+
+// convert converts the objects, some at a time. In the last fifth of the invocation's time no object
+// is begun, and what is in progress then is given up shortly before the end: the answer, with what
+// was done, must go out before Lambda ends the process.
+func (run *invocation) convert(ctx context.Context) {
+	last := time.Time{} // the last moment to begin an object
+	if deadline, ok := ctx.Deadline(); ok {
+		left := deadline.Sub(run.now())
+		last = deadline.Add(-left / 5)
+		end, cancel := context.WithDeadline(ctx, deadline.Add(-min(left/20, 2*time.Second)))
+		defer cancel()
+		ctx = end
+	}
+	var g errgroup.Group
+	g.SetLimit(run.concurrency) // what one conversion holds in memory bounds it
+	for _, o := range run.objects {
+		g.Go(func() error {
+			if !last.IsZero() && run.now().After(last) {
+				o.err = errLate
+			} else {
+				run.convertOne(ctx, o)
+			}
+			run.logObject(ctx, o)
+			return nil
+		})
+	}
+	g.Wait()
+}
+
+func (run *invocation) convertOne(ctx context.Context, o *object) {
+	started := run.now()
+	defer func() { o.took = run.now().Sub(started) }()
+	o.result, o.err = run.try(ctx, o.Bucket, o.Key)
+	// EventBridge's keys are not documented as encoded or not. Where listing is not permitted, S3 says
+	// of a missing object that access is denied.
+	if o.AlternateKey != "" && (errors.Is(o.err, fs.ErrNotExist) || errors.Is(o.err, fs.ErrPermission)) {
+		if result, err := run.try(ctx, o.Bucket, o.AlternateKey); err == nil {
+			o.Key, o.url = o.AlternateKey, "s3://"+o.Bucket+"/"+o.AlternateKey
+			o.result, o.err = result, nil
+		}
+	}
+	if o.err != nil || o.result.Skipped != "" || run.batch.Kind == event.KindReplay {
+		return
+	}
+	if about, _ := run.table.Match(o.Key); !about.Time.IsZero() {
+		o.lag = run.now().Sub(about.Time.Add(schema.FileWindow))
+	}
+}
+
+// try converts the object of a key.
+func (run *invocation) try(ctx context.Context, bucket, key string) (etl.Result, error) {
+	if _, skip := run.table.Match(key); skip == "" && !run.isSource(bucket, key) {
+		return etl.Result{}, &foreignError{bucket, key}
+	}
+	source, err := run.open(bucket)
+	if err != nil {
+		return etl.Result{}, err
+	}
+	return run.converter.Convert(ctx, source, key)
+}
+
+func (h *handler) isSource(bucket, key string) bool {
+	for _, s := range h.sources {
+		if s.bucket == bucket && strings.HasPrefix(key, s.prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// foreignError is the error of a flow log from a place that is not configured as a source.
+type foreignError struct{ bucket, key string }
+
+func (e *foreignError) Error() string {
+	return fmt.Sprintf("convert s3://%s/%s: not under any of FLOWLAKE_SOURCES", e.bucket, e.key)
+}
+
+// Retryable says that trying again cannot help.
+func (e *foreignError) Retryable() bool { return false }
