@@ -24,6 +24,29 @@ help: ## list the targets
 build: ## build the flowlake command into build/
 	$(GO) build -trimpath -o $(BUILD)/flowlake ./functions/flowlake
 
+# The Lambda's zip files. The bytes depend on the source and the Go version alone: no paths, no build
+# identity, no times.
+ARCHS       := arm64 amd64
+ZIP_LIMIT   := 15000000
+LAMBDA_FLAGS = -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w -buildid='
+
+.PHONY: package
+package: ## build the Lambda's zip files, build/convert-arm64.zip and build/convert-amd64.zip
+	@set -e; for arch in $(ARCHS); do \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build $(LAMBDA_FLAGS) -o $(BUILD)/lambda/$$arch/bootstrap ./functions/convert; \
+	  $(GO) tool build-lambda-zip -o $(BUILD)/convert-$$arch.zip $(BUILD)/lambda/$$arch/bootstrap >/dev/null; \
+	  size=$$(wc -c < $(BUILD)/convert-$$arch.zip); echo "$(BUILD)/convert-$$arch.zip: $$size bytes"; \
+	  if [ $$size -ge $(ZIP_LIMIT) ]; then echo "want less than $(ZIP_LIMIT)"; exit 1; fi; \
+	done
+
+# A copy of the tree elsewhere and an empty build cache are as near as one machine comes to two.
+.PHONY: reproducible
+reproducible: package ## check that another build, from another directory, gives the same zip file
+	@set -e; dir=$$(mktemp -d); trap 'chmod -R u+w $$dir; rm -rf $$dir' EXIT; \
+	mkdir $$dir/tree; cp -R Makefile go.mod go.sum functions schema deploy $$dir/tree; \
+	GOCACHE=$$dir/cache $(MAKE) -s -C $$dir/tree package ARCHS=arm64 BUILD=out; \
+	cmp $(BUILD)/convert-arm64.zip $$dir/tree/out/convert-arm64.zip; echo 'the same bytes'
+
 .PHONY: run
 run: build ## make a synthetic day, convert it and the real records to a new ./lake, answer four questions
 	rm -rf $(LAKE)
@@ -35,13 +58,25 @@ run: build ## make a synthetic day, convert it and the real records to a new ./l
 	done
 	@printf '\nThe lake is in ./$(LAKE). Ask it more:\n  $(BUILD)/flowlake query --lake $(LAKE) "SELECT direction, count(*) AS flows, sum(bytes) AS bytes FROM aga_flow_logs GROUP BY direction"\n'
 
+# The end-to-end tests are a module of their own, with what stands in for AWS.
+E2E := functions/e2e
+
 .PHONY: test
 test: ## run all tests
 	$(GO) test $(PKGS)
+	cd $(E2E) && $(GO) test $(PKGS)
 
 .PHONY: race
 race: ## run all tests with the race detector
 	$(GO) test -race -timeout 20m $(PKGS)
+	cd $(E2E) && $(GO) test -race $$($(GO) list $(PKGS) | grep '/e2e/')
+
+# moto's server is the second opinion on Glue. Tests that need it skip without it, but not in CI.
+VENV := .venv
+$(VENV)/bin/moto_server: functions/internal/catalog/gluecatalog/testdata/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 .PHONY: portable
 portable: ## check that the outputs' bytes are the same without the libraries' assembly
@@ -66,9 +101,11 @@ bench: build ## compare with DuckDB on a 79 MB gzip file, then run the Go benchm
 lint: ## gofmt, vet, staticcheck, go.mod tidy
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not gofmt-ed:"; echo "$$files"; exit 1; fi
 	$(GO) vet $(PKGS)
-	$(GO) tool staticcheck $(PKGS)
+	$(GO) build -o $(BUILD)/staticcheck honnef.co/go/tools/cmd/staticcheck
+	$(BUILD)/staticcheck $(PKGS)
 	$(GO) mod tidy -diff
 	$(GO) mod verify
+	cd $(E2E) && $(GO) vet $(PKGS) && $(CURDIR)/$(BUILD)/staticcheck $(PKGS) && $(GO) mod tidy -diff && $(GO) mod verify
 
 # govulncheck asks a database on the network. Where that cannot be reached, nothing was checked, and
 # this says so; what it finds is an error.
@@ -79,9 +116,11 @@ vuln: ## look for known vulnerabilities in what is built
 	exit $$code
 
 .PHONY: ci
-ci: lint vuln test portable race fuzz ## all that CI runs
+ci: export FLOWLAKE_CI := 1
+ci: export FLOWLAKE_MOTO_SERVER := $(CURDIR)/$(VENV)/bin/moto_server
+ci: $(VENV)/bin/moto_server lint vuln test portable race fuzz reproducible ## all that CI runs
 	$(MAKE) run
 
 .PHONY: clean
 clean: ## remove what was built and the demonstration's lake
-	rm -rf $(BUILD) $(LAKE)
+	rm -rf $(BUILD) $(LAKE) $(VENV)

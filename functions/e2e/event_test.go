@@ -1,0 +1,207 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/flowlake/flowlake/functions/e2e/runtimeapi"
+)
+
+// A synthetic day, each event in one shape or another, in random order and 1 to 3 times, from eight
+// environments at once. What comes of it is what one replay makes of the same objects. While it goes
+// on, queries see whole objects only.
+func TestSyntheticDay(t *testing.T) {
+	const records = 100_000
+	w := newWorld(t)
+	s := w.newStage(t, "day")
+	s.flowlake(t, "synth", "--out", "s3://"+logBucket+"/day", "--day", "2026-01-09", "--accelerators", "2", "--records", fmt.Sprint(records))
+	want := w.reference(t, "day/")
+
+	var keys []string
+	for _, r := range s.s3Calls.Log() {
+		if r.Operation == "PutObject" {
+			keys = append(keys, r.Key)
+		}
+	}
+	if len(keys) != 576 || len(want.objects) < 576 {
+		t.Fatalf("%d logs, %d outputs", len(keys), len(want.objects))
+	}
+	random := rand.New(rand.NewPCG(1, 9))
+	shapes := []func(string) string{s3Event, snsEvent, bridgeEvent}
+	sent := 0
+	for _, i := range random.Perm(3 * len(keys)) { // all of them once, before some come again and again
+		if round := i / len(keys); round > 0 && random.IntN(2) == 0 {
+			continue
+		}
+		s.queue.Send(shapes[random.IntN(len(shapes))](keys[i%len(keys)]))
+		sent++
+	}
+
+	fleet := runtimeapi.NewFleet(s.function, 8)
+	defer fleet.Stop()
+	drained := make(chan struct{})
+	var asking sync.WaitGroup
+	asking.Go(func() { askMeanwhile(t, s, records, drained) })
+	summary, err := s.deliver(t.Context(), fleet, 8)
+	close(drained)
+	asking.Wait()
+	if err != nil || summary.Errors > 0 || summary.Deliveries != sent {
+		t.Errorf("%+v of %d messages, error %v", summary, sent, err)
+	}
+	if visible, inFlight := s.dlq.Depth(); visible+inFlight > 0 {
+		t.Errorf("%d messages are dead letters", visible)
+	}
+	s.wantContents(t, want)
+	if got := s.query(t, "SELECT count(*) FROM aga_flow_logs"); got != fmt.Sprint(records) {
+		t.Errorf("%s rows, want %d", got, records)
+	}
+	// An environment registers a partition once at most, however many objects fall into it.
+	if n, most := s.glueCall.Count("BatchCreatePartition"), fleet.Starts()*len(want.partitions); n > most {
+		t.Errorf("%d calls of Glue by %d environments, want at most %d", n, fleet.Starts(), most)
+	}
+	t.Logf("%d messages about %d logs in %d invocations of %d environments: calls of S3 %v, of Glue %v, peak memory %d MB",
+		sent, len(keys), summary.Invocations, fleet.Starts(), s.s3Calls.Counts(), s.glueCall.Counts(), fleet.PeakRSS()>>20)
+}
+
+// askMeanwhile asks a lake that is being filled again and again. The rows never decrease, and every
+// object counts whole or not at all, so that the log's own record of its rows is met.
+func askMeanwhile(t *testing.T, s *stage, records int, done <-chan struct{}) {
+	asked, last := 0, 0
+	args := s.queryArgs(t, "SELECT count(*) FROM aga_flow_logs")
+	for {
+		select {
+		case <-done:
+			t.Logf("asked %d times meanwhile", asked)
+			if asked == 0 {
+				t.Error("nobody asked meanwhile")
+			}
+			return
+		default:
+		}
+		answer, err := s.tryFlowlake(t.Context(), args...)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		var rows int
+		if _, err := fmt.Sscanf(answer, "count_star()\n%d", &rows); err != nil || rows < last || rows > records {
+			t.Errorf("the lake answers %q after %d rows (%v)", answer, last, err)
+		}
+		asked, last = asked+1, rows
+	}
+}
+
+// A corrupt object becomes a dead letter alone, is named, and is converted once it is repaired and
+// the queue redriven.
+func TestPoison(t *testing.T) {
+	w := newWorld(t)
+	s := w.newStage(t, "poison")
+	poison := keyOf("poison/", "poison")
+	for i := range 9 {
+		key := keyOf("poison/", fmt.Sprint(i))
+		w.put(t, key, logOf(1000, i))
+		s.queue.Send(s3Event(key))
+	}
+	neighbours := w.reference(t, "poison/")
+	whole := logOf(1000, 9)
+	w.put(t, poison, whole[:len(whole)/2])
+	s.queue.Send(s3Event(poison))
+
+	fleet := runtimeapi.NewFleet(s.function, 2)
+	defer fleet.Stop()
+	summary, err := s.deliver(t.Context(), fleet, 2)
+	if err != nil || summary.Errors > 0 || summary.Deleted != 9 {
+		t.Errorf("%+v, error %v", summary, err)
+	}
+	s.wantContents(t, neighbours)
+	dead := s.dlq.Messages()
+	if len(dead) != 1 || !strings.Contains(dead[0].Body, "_poison.log.gz") {
+		t.Fatalf("dead letters %+v", dead)
+	}
+	named := 0
+	for line := range strings.Lines(s.logs.String()) {
+		var l struct{ Level, Msg, URL, Error string }
+		if json.Unmarshal([]byte(line), &l) == nil && l.Msg == "object failed" {
+			named++
+			if l.Level != "ERROR" || l.URL != "s3://"+logBucket+"/"+poison || !strings.Contains(l.Error, "gzip stream is cut off") {
+				t.Errorf("log %s", line)
+			}
+		}
+	}
+	if named != maxReceive {
+		t.Errorf("the object is named %d times, want at each of %d deliveries", named, maxReceive)
+	}
+
+	w.put(t, poison, whole)
+	if n := s.redrive(); n != 1 {
+		t.Errorf("%d messages redriven", n)
+	}
+	if _, err := s.deliver(t.Context(), fleet, 2); err != nil {
+		t.Fatal(err)
+	}
+	s.wantContents(t, w.reference(t, "poison/AWSLogs/"))
+	if len(s.dlq.Messages()) > 0 {
+		t.Error("a dead letter is left")
+	}
+}
+
+// Whatever invokes the function gets the answer that it understands.
+func TestInvocations(t *testing.T) {
+	w := newWorld(t)
+	s := w.newStage(t, "invocations")
+	odd := keyOf("odd +%/", "one")
+	w.put(t, odd, logOf(1000, 1))
+	w.put(t, keyOf("odd +%/", "two"), logOf(1000, 2))
+	e, err := s.function.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Stop()
+	batch, _ := json.Marshal(map[string]any{"BatchInput": map[string]string{"bucket": logBucket}, "Items": []map[string]any{{"Key": odd, "Size": 1}, {"Key": keyOf("odd +%/", "gone")}}})
+	report := `{"converted":1,"skipped":{},"failed":[]}`
+	for _, test := range []struct {
+		name, payload, want string
+		fails               string
+	}{
+		{"S3", s3Event(odd), report, ""},
+		{"EventBridge", bridgeEvent(odd), report, ""},
+		{"EventBridge, key encoded", bridgeEvent(strings.ReplaceAll(strings.ReplaceAll(odd, "%", "%25"), "+", "%2B")), report, ""},
+		{"S3, of a missing object", s3Event(keyOf("odd +%/", "gone")), "", "_gone.log.gz"},
+		{"something else", `{"hello":"world"}`, "", "hello"},
+	} {
+		r, err := e.Invoke(t.Context(), []byte(test.payload))
+		if err != nil {
+			t.Fatalf("%s: %v", test.name, err)
+		}
+		switch {
+		case test.fails == "" && (r.FunctionError != nil || string(r.Payload) != test.want):
+			t.Errorf("%s: answer %s, error %v, want %s", test.name, r.Payload, r.FunctionError, test.want)
+		case test.fails != "" && (r.FunctionError == nil || !strings.Contains(r.FunctionError.Message, test.fails)):
+			t.Errorf("%s: error %v, want one that tells of %s", test.name, r.FunctionError, test.fails)
+		}
+	}
+	r, err := e.Invoke(t.Context(), batch)
+	if err != nil || r.FunctionError != nil || !strings.Contains(string(r.Payload), `"converted":1`) || !strings.Contains(string(r.Payload), `_gone.log.gz","error":"`) {
+		t.Errorf("replay batch: answer %s, %v, error %v", r.Payload, r.FunctionError, err)
+	}
+	if got := s.query(t, "SELECT count(*) FROM aga_flow_logs"); got != "1000" {
+		t.Errorf("%s rows", got)
+	}
+}
+
+// A wrong configuration is told at once and whole.
+func TestWrongConfiguration(t *testing.T) {
+	s := newWorld(t).newStage(t, "wrong")
+	s.function.Env["FLOWLAKE_SOURCES"] = "s3://" + lakeBucket
+	s.function.Env["FLOWLAKE_CODEC"] = "lz4"
+	_, err := s.function.Start(t.Context())
+	var initError *runtimeapi.InitError
+	if !errors.As(err, &initError) || !strings.Contains(err.Error(), "would trigger the function") || !strings.Contains(err.Error(), "lz4") {
+		t.Errorf("error %v", err)
+	}
+}

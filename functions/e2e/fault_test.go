@@ -1,0 +1,328 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/flowlake/flowlake/functions/e2e/faultproxy"
+	"github.com/flowlake/flowlake/functions/e2e/runtimeapi"
+)
+
+// point is a moment in an object's journey at which something can fail: the n-th call of an operation
+// of a service, from 1.
+type point struct {
+	service, operation string
+	n                  int
+}
+
+func (p point) String() string { return fmt.Sprintf("%s %s %d", p.service, p.operation, p.n) }
+
+// trial is one run: one object, delivered until it is converted, and one thing that fails on the way.
+type trial struct {
+	name  string
+	fault map[point]faultproxy.Fault
+	// kill says that the process is killed at the moment of the fault.
+	kill bool
+	// attempts is how often the client sends a request; 1 makes every failure that of the object.
+	attempts int
+	// timeout is the function's; 0 leaves it long.
+	timeout time.Duration
+	// respond, if not nil, is called at the response.
+	respond func(*runtimeapi.Environment, runtimeapi.When)
+}
+
+// parallel is how many trials run at the same time: most of their time is waiting before a retry.
+const parallel = 6
+
+// bench runs trials on one object.
+type bench struct {
+	*world
+	key  string
+	want contents // of a lake without faults
+	runs atomic.Int64
+}
+
+// TestFaults has everything fail that can fail on an object's journey, one thing at a time, before and
+// after it took effect. Once the event is delivered again, the lake is the fault-free one; and at no
+// call in between was anything in it that is not in the fault-free one, nor a partition registered
+// whose objects were not all there.
+func TestFaults(t *testing.T) {
+	w := newWorld(t)
+	b := w.newBench(t, "small", logOf(2000, 1), 3)
+	points := b.points(t, "s3 GetObject", "s3 PutObject", "glue GetTable", "glue BatchCreatePartition")
+	// A read, two days and their rejects; a table and a table of rejects.
+	if len(points) != 8 {
+		t.Fatalf("the journey has %d points: %v", len(points), points)
+	}
+	b.run(t, "calls", slices.Concat(b.failing(points), b.hanging(points), b.killing(points), b.denied(points)))
+	b.run(t, "reads", b.broken(len(logOf(2000, 1))))
+	b.run(t, "responses", b.responses())
+	t.Logf("%d fault points, %d runs", len(points)+2, b.runs.Load())
+}
+
+// TestFaultsOfMultipartUploads does the same at the calls that only an object makes which is large
+// enough to be written in parts. Nothing but complete objects is ever visible.
+func TestFaultsOfMultipartUploads(t *testing.T) {
+	w := newWorld(t)
+	b := w.newBench(t, "large", compressed(600_000, 2, midnight-12*3600, 1000), 2)
+	points := b.points(t, "s3 GetObject", "s3 CreateMultipartUpload", "s3 UploadPart", "s3 CompleteMultipartUpload", "s3 PutObject")
+	points = slices.DeleteFunc(points, func(p point) bool {
+		return p.operation != "CreateMultipartUpload" && p.operation != "UploadPart" && p.operation != "CompleteMultipartUpload"
+	})
+	if len(points) != 4 {
+		t.Fatalf("the upload has %d points, want 4: %v", len(points), points)
+	}
+	trials := b.killing(points)
+	for _, p := range points {
+		for _, when := range moments {
+			for _, f := range []faultproxy.Fault{faultproxy.Drop(when), faultproxy.Fail(when, 500, "InternalError")} {
+				trials = append(trials, trial{name: fmt.Sprintf("%v %v", p, f), fault: map[point]faultproxy.Fault{p: f}, attempts: 1})
+			}
+		}
+	}
+	b.run(t, "calls", trials)
+	t.Logf("%d fault points, %d runs", len(points), b.runs.Load())
+}
+
+// newBench gives a bench for a log that becomes that many objects, each with a partition of its own.
+func (w *world) newBench(t *testing.T, name string, log []byte, outputs int) *bench {
+	t.Helper()
+	b := &bench{world: w, key: keyOf(name+"/", name)}
+	w.put(t, b.key, log)
+	b.want = w.reference(t, name+"/")
+	if len(b.want.objects) != outputs || len(b.want.partitions) != outputs {
+		t.Fatalf("the lake without faults has %d objects, %d partitions", len(b.want.objects), len(b.want.partitions))
+	}
+	return b
+}
+
+// points gives the calls of a run without faults, which must be of those operations.
+func (b *bench) points(t *testing.T, operations ...string) []point {
+	t.Helper()
+	s := b.try(t, trial{name: "fault-free"})
+	var points []point
+	seen := map[string]int{}
+	add := func(service string, records []faultproxy.Record) {
+		for _, r := range records {
+			name := service + " " + r.Operation
+			if !slices.Contains(operations, name) && service == "s3" {
+				t.Errorf("unexpected call of %s", name)
+			}
+			seen[name]++
+			points = append(points, point{service, r.Operation, seen[name]})
+		}
+	}
+	add("s3", s.s3Calls.Log())
+	add("glue", s.glueCall.Log())
+	return points
+}
+
+var moments = []faultproxy.When{faultproxy.Before, faultproxy.After}
+
+// failing gives the trials in which a call is answered with an error, or not at all, because its
+// connection is closed: once with a client that repeats it, and once with one that does not.
+func (b *bench) failing(points []point) (trials []trial) {
+	for _, attempts := range []int{0, 1} {
+		for _, p := range points {
+			for _, f := range errorsOf(p.service) {
+				trials = append(trials, trial{name: fmt.Sprintf("%v %v", p, f), fault: map[point]faultproxy.Fault{p: f}, attempts: attempts})
+			}
+		}
+	}
+	return trials
+}
+
+// errorsOf gives what a service answers when it is not well.
+func errorsOf(service string) (faults []faultproxy.Fault) {
+	for _, when := range moments {
+		faults = append(faults, faultproxy.Drop(when))
+		if service == "s3" {
+			faults = append(faults, faultproxy.Fail(when, 500, "InternalError"), faultproxy.Fail(when, 503, "SlowDown"))
+		} else {
+			faults = append(faults, faultproxy.Fail(when, 400, "ThrottlingException"), faultproxy.Fail(when, 400, "OperationTimeoutException"),
+				faultproxy.Fail(when, 500, "InternalServiceException"))
+		}
+	}
+	return faults
+}
+
+// hanging gives the trials in which a call is never answered, so that the function's time runs out.
+func (b *bench) hanging(points []point) (trials []trial) {
+	for _, p := range points {
+		for _, when := range moments {
+			f := faultproxy.Hang(when)
+			trials = append(trials, trial{name: fmt.Sprintf("%v %v", p, f), fault: map[point]faultproxy.Fault{p: f}, timeout: 1500 * time.Millisecond})
+		}
+	}
+	return trials
+}
+
+// killing gives the trials in which the process is killed at a call.
+func (b *bench) killing(points []point) (trials []trial) {
+	for _, p := range points {
+		for _, when := range moments {
+			f := faultproxy.Drop(when)
+			trials = append(trials, trial{name: fmt.Sprintf("%v SIGKILL %v", p, when), fault: map[point]faultproxy.Fault{p: f}, kill: true})
+		}
+	}
+	return trials
+}
+
+// denied gives the trials in which access is denied for a while.
+func (b *bench) denied(points []point) (trials []trial) {
+	for _, p := range points {
+		code, status := "AccessDenied", 403
+		if p.service == "glue" {
+			code, status = "AccessDeniedException", 400
+		}
+		f := faultproxy.Fail(faultproxy.Before, status, code)
+		trials = append(trials, trial{name: fmt.Sprintf("%v %v", p, f), fault: map[point]faultproxy.Fault{p: f}})
+	}
+	return trials
+}
+
+// broken gives the trials in which the source's body breaks off at random offsets, several times in a
+// row too, comes slowly, or stops coming, and in which the process dies in the middle of it.
+func (b *bench) broken(size int) (trials []trial) {
+	random := rand.New(rand.NewPCG(7, 7))
+	get := func(n int) point { return point{"s3", "GetObject", n} }
+	for i := range 60 {
+		t := trial{name: fmt.Sprintf("body %d", i), fault: map[point]faultproxy.Fault{}}
+		for n := range 1 + i%3 { // together they do not reach the end
+			t.fault[get(n+1)] = faultproxy.CutResponse(random.Int64N(int64(size / 3)))
+			t.name += fmt.Sprintf(" %v", t.fault[get(n+1)])
+		}
+		trials = append(trials, t)
+	}
+	for range 10 {
+		f := faultproxy.CutResponse(random.Int64N(int64(size)))
+		trials = append(trials, trial{name: fmt.Sprintf("body SIGKILL %v", f), fault: map[point]faultproxy.Fault{get(1): f}, kill: true})
+	}
+	stall := faultproxy.Stall(int64(size) / 2)
+	return append(trials,
+		trial{name: "slow body", fault: map[point]faultproxy.Fault{get(1): faultproxy.Slow(size/50, 5*time.Millisecond)}},
+		trial{name: fmt.Sprintf("body %v", stall), fault: map[point]faultproxy.Fault{get(1): stall}, timeout: 1500 * time.Millisecond})
+}
+
+// responses gives the trials in which the process is killed at its response, and one in which it gets
+// there too late.
+func (b *bench) responses() (trials []trial) {
+	for name, at := range map[string]runtimeapi.When{"before": runtimeapi.Before, "after": runtimeapi.After} {
+		var once sync.Once
+		trials = append(trials, trial{name: "response SIGKILL " + name, respond: func(e *runtimeapi.Environment, when runtimeapi.When) {
+			if when == at {
+				once.Do(e.Kill)
+			}
+		}})
+	}
+	var once sync.Once
+	return append(trials, trial{name: "response too late", timeout: time.Second, respond: func(_ *runtimeapi.Environment, when runtimeapi.When) {
+		if when == runtimeapi.Before {
+			once.Do(func() { time.Sleep(1200 * time.Millisecond) })
+		}
+	}})
+}
+
+// run runs trials, some at a time.
+func (b *bench) run(t *testing.T, group string, trials []trial) {
+	t.Helper()
+	t.Run(group, func(t *testing.T) {
+		slots := make(chan struct{}, parallel)
+		var wg sync.WaitGroup
+		for _, tr := range trials {
+			slots <- struct{}{}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				t.Run(tr.name, func(t *testing.T) { b.try(t, tr) })
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// try delivers the object's event to a lake of its own until it is done with.
+func (b *bench) try(t *testing.T, tr trial) *stage {
+	run := b.runs.Add(1)
+	s := b.newStage(t, fmt.Sprintf("run-%d-%s", run, strings.ToLower(b.key[:5])))
+	if tr.attempts > 0 {
+		s.function.Env["AWS_MAX_ATTEMPTS"] = fmt.Sprint(tr.attempts)
+	}
+	if tr.timeout > 0 {
+		s.function.Timeout = tr.timeout
+	}
+	s.function.OnResponse = tr.respond
+	fleet := runtimeapi.NewFleet(s.function, 1)
+	defer fleet.Stop()
+
+	var mu sync.Mutex
+	calls, struck := map[point]int{}, 0
+	decide := func(service string) func(faultproxy.Call) faultproxy.Fault {
+		return func(c faultproxy.Call) faultproxy.Fault {
+			if err := b.check(s); err != nil {
+				t.Errorf("before %s: %v", c.Operation, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			p := point{service, c.Operation, 0}
+			calls[p]++
+			p.n = calls[p]
+			f, ok := tr.fault[p]
+			if ok {
+				struck++
+				if tr.kill {
+					f = f.Doing(fleet.Kill)
+				}
+			}
+			return f
+		}
+	}
+	s.s3Calls.SetDecide(decide("s3"))
+	s.glueCall.SetDecide(decide("glue"))
+	s.queue.Send(s3Event(b.key))
+	if _, err := s.deliver(t.Context(), fleet, 1); err != nil {
+		t.Error(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if struck != len(tr.fault) {
+		t.Errorf("%d faults of %d happened", struck, len(tr.fault))
+	}
+	if n := len(s.dlq.Messages()); n > 0 {
+		t.Errorf("%d dead letters", n)
+	}
+	s.wantContents(t, b.want)
+	if t.Failed() {
+		t.Logf("the function's log:\n%s", s.logs)
+	}
+	return s
+}
+
+// check says what is wrong with what a query would see now: an object that is not one of the
+// fault-free lake, byte for byte, or a registered partition that lacks an object.
+func (b *bench) check(s *stage) error {
+	registered := s.partitions() // before the objects: they come first
+	objects, err := s.objects(context.Background(), s.name+"/")
+	if err != nil {
+		return err
+	}
+	for key, sum := range objects {
+		if want, ok := b.want.objects[key]; !ok || sum != want {
+			return fmt.Errorf("%s is visible and not what it should be", key)
+		}
+	}
+	for location := range registered {
+		for key := range b.want.objects {
+			if _, ok := objects[key]; strings.HasPrefix(key, location) && !ok {
+				return fmt.Errorf("%s is registered and lacks %s", location, key)
+			}
+		}
+	}
+	return nil
+}
