@@ -50,7 +50,7 @@ type Writer interface {
 
 // Error is how a call on a store failed.
 type Error struct {
-	// Op is the call: open, create, write, commit, abort, list, delete.
+	// Op is the call: open, read, create, write, commit, abort, list, delete.
 	Op string
 	// Key is the key that the call was about, or the prefix.
 	Key string
