@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flowlake/flowlake/functions/internal/catalog/gluecatalog"
 	"github.com/flowlake/flowlake/functions/internal/columnar"
 	"github.com/flowlake/flowlake/functions/internal/etl"
 	"github.com/flowlake/flowlake/functions/internal/flowlog"
@@ -54,19 +56,23 @@ type variable struct {
 	set      func(c *config, value string) error
 }
 
-// variables gives all variables of the function. README.md and the deployment template are held
-// against it.
+// variables gives all variables of the function. README.md is held against it.
 func variables() []variable {
 	return []variable{
 		{"FLOWLAKE_LAKE", true, "", "URL of the lake, s3://bucket/prefix", func(c *config, v string) (err error) {
-			if c.lake, err = parseLocation(v); c.lake.prefix != "" && !strings.HasSuffix(c.lake.prefix, "/") {
+			if c.lake, err = parseLocation(v); err != nil {
+				return err
+			}
+			if c.lake.prefix != "" && !strings.HasSuffix(c.lake.prefix, "/") {
 				c.lake.prefix += "/"
 			}
-			return err
+			o := gluecatalog.Options{Database: "any", LakeURL: v}
+			return o.Validate()
 		}},
 		{"FLOWLAKE_DATABASE", true, "", "Glue database of the tables, which must exist", func(c *config, v string) error {
 			c.database = v
-			return nil
+			o := gluecatalog.Options{Database: v, LakeURL: "s3://any"}
+			return o.Validate()
 		}},
 		{"FLOWLAKE_SOURCES", true, "", "where flow logs may come from, comma-separated s3://bucket/prefix; a log from elsewhere is an error", func(c *config, v string) error {
 			for s := range strings.SplitSeq(v, ",") {
@@ -84,17 +90,21 @@ func variables() []variable {
 		}},
 		{"FLOWLAKE_CODEC", false, string(columnar.Codecs()[0]), fmt.Sprintf("compression of the outputs, %s or %s; it changes their bytes", columnar.Zstd, columnar.Snappy), func(c *config, v string) error {
 			c.conversion.Codec = columnar.Codec(v)
-			return nil // checked with the conversion's other settings
+			return validConversion(c, etl.Config{Codec: c.conversion.Codec})
 		}},
 		{"FLOWLAKE_ROW_GROUP_ROWS", false, strconv.Itoa(flowlog.DefaultBatchRows), "rows of a row group; it changes the outputs' bytes, and the memory of a conversion grows with it", func(c *config, v string) (err error) {
-			c.conversion.RowGroupRows, err = positive(v)
-			return err
+			if c.conversion.RowGroupRows, err = positive(v); err != nil {
+				return err
+			}
+			return validConversion(c, etl.Config{RowGroupRows: c.conversion.RowGroupRows})
 		}},
 		{"FLOWLAKE_MAX_LINE", false, strconv.Itoa(flowlog.DefaultMaxLine), "longest line in bytes; longer ones are rejected", func(c *config, v string) (err error) {
-			c.conversion.MaxLine, err = positive(v)
-			return err
+			if c.conversion.MaxLine, err = positive(v); err != nil {
+				return err
+			}
+			return validConversion(c, etl.Config{MaxLine: c.conversion.MaxLine})
 		}},
-		{"FLOWLAKE_CONCURRENCY", false, "one for every 160 MB of the function's memory, 8 at most", "objects of one invocation that are converted at the same time", func(c *config, v string) (err error) {
+		{"FLOWLAKE_CONCURRENCY", false, "one for every 200 MB of the function's memory, 8 at most; fewer with larger row groups", "objects of one invocation that are converted at the same time", func(c *config, v string) (err error) {
 			c.concurrency, err = positive(v)
 			return err
 		}},
@@ -119,10 +129,12 @@ func variables() []variable {
 	}
 }
 
-// Bounds of the concurrency that is derived from the memory: a conversion of a large object needs
-// some 130 MB, and beyond eight small ones at a time the processor is what they wait for.
+// The concurrency that is derived from the memory. A conversion of the largest log needs 157 MB,
+// measured with row groups of the default size, of which 47 MB are its rows; more than eight small
+// logs at a time only wait for the processor.
 const (
-	memoryPerObject = 160 << 20
+	memoryPerObject = 112 << 20
+	memoryPerRow    = 360
 	maxConcurrency  = 8
 )
 
@@ -149,9 +161,6 @@ func readConfig(environ []string) (config, error) {
 		}
 	}
 	errs = append(errs, unknown(values)...)
-	if err := c.conversion.Validate(); err != nil {
-		errs = append(errs, err)
-	}
 	errs = append(errs, c.loops()...)
 	c.useMemory(values["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], values["GOMEMLIMIT"])
 	return c, errors.Join(errs...)
@@ -199,7 +208,9 @@ func (c *config) useMemory(megabytes, goMemLimit string) {
 		c.memoryLimit = memory / 5 * 4
 	}
 	if c.concurrency == 0 {
-		c.concurrency = int(min(max(memory/memoryPerObject, 1), maxConcurrency))
+		rows := cmp.Or(c.conversion.RowGroupRows, flowlog.DefaultBatchRows)
+		n := memory / 5 * 4 / (memoryPerObject + memoryPerRow*int64(rows))
+		c.concurrency = int(min(max(n, 1), maxConcurrency))
 	}
 }
 
@@ -209,6 +220,12 @@ func parseLocation(url string) (location, error) {
 		return location{}, errors.New("want an S3 URL such as s3://bucket/prefix")
 	}
 	return location{bucket, prefix}, nil
+}
+
+// validConversion gives what is wrong with one setting of the conversion.
+func validConversion(c *config, setting etl.Config) error {
+	setting.Table = c.conversion.Table
+	return setting.Validate()
 }
 
 func positive(value string) (int, error) {

@@ -26,7 +26,7 @@ func TestConfig(t *testing.T) {
 	if len(c.sources) != 2 || c.sources[0] != (location{"log-bucket", "AWSLogs/"}) || c.sources[1] != (location{"other", ""}) {
 		t.Errorf("sources %v", c.sources)
 	}
-	if c.memoryLimit != 800<<20 || c.concurrency != 6 {
+	if c.memoryLimit != 800<<20 || c.concurrency != 5 {
 		t.Errorf("with 1000 MB: limit %d MB, concurrency %d", c.memoryLimit>>20, c.concurrency)
 	}
 	c, err = readConfig(append(good, "FLOWLAKE_CODEC=snappy", "FLOWLAKE_ROW_GROUP_ROWS=1000", "FLOWLAKE_MAX_LINE=2000", "FLOWLAKE_CONCURRENCY=3",
@@ -42,26 +42,33 @@ func TestConfig(t *testing.T) {
 }
 
 func TestConfigWithLittleOrMuchMemory(t *testing.T) {
-	for memory, want := range map[string]int{"": 1, "128": 1, "320": 2, "10240": 8} {
+	for memory, want := range map[string]int{"": 1, "128": 1, "320": 1, "512": 2, "10240": 8} {
 		c, err := readConfig(append(good, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE="+memory))
 		if err != nil || c.concurrency != want {
 			t.Errorf("%s MB: concurrency %d, want %d; error %v", memory, c.concurrency, want, err)
 		}
+	}
+	c, err := readConfig(append(good, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1769", "FLOWLAKE_ROW_GROUP_ROWS=1000000"))
+	if err != nil || c.concurrency != 3 {
+		t.Errorf("with large row groups: concurrency %d, error %v", c.concurrency, err)
 	}
 }
 
 // Every problem is in one message.
 func TestConfigReportsAllProblems(t *testing.T) {
 	_, err := readConfig([]string{
-		"FLOWLAKE_LAKE=/tmp/lake", "FLOWLAKE_SOURCES=s3://bucket,http://other", "FLOWLAKE_CODEC=lz4", "FLOWLAKE_ROW_GROUP_ROWS=0", "FLOWLAKE_MAX_LINE=x",
+		"FLOWLAKE_LAKE=/tmp/lake", "FLOWLAKE_DATABASE=FlowLake", "FLOWLAKE_SOURCES=s3://bucket,http://other", "FLOWLAKE_CODEC=lz4", "FLOWLAKE_ROW_GROUP_ROWS=0", "FLOWLAKE_MAX_LINE=x",
 		"FLOWLAKE_CONCURRENCY=-1", "FLOWLAKE_LAKE_OWNER=me", "FLOWLAKE_LOG_LEVEL=loud", "FLOWLAKE_CODECC=zstd",
 	})
 	if err == nil {
 		t.Fatal("no error")
 	}
+	if _, err := readConfig(nil); err == nil || strings.Count(err.Error(), "not set; want") != 3 {
+		t.Errorf("an empty environment gives %v", err)
+	}
 	for _, want := range []string{
-		`FLOWLAKE_LAKE: want an S3 URL such as s3://bucket/prefix, have "/tmp/lake"`, "FLOWLAKE_DATABASE: not set", `FLOWLAKE_SOURCES: want an S3 URL`,
-		`codec: want one of ["zstd" "snappy"], have "lz4"`, `FLOWLAKE_ROW_GROUP_ROWS: want an integer of at least 1, have "0"`, "FLOWLAKE_MAX_LINE:",
+		`FLOWLAKE_LAKE: want an S3 URL such as s3://bucket/prefix, have "/tmp/lake"`, `FLOWLAKE_DATABASE: database: want lower-case letters, digits, _ and -, have "FlowLake"`, `FLOWLAKE_SOURCES: want an S3 URL`,
+		`FLOWLAKE_CODEC: codec: want one of ["zstd" "snappy"], have "lz4"`, `FLOWLAKE_ROW_GROUP_ROWS: want an integer of at least 1, have "0"`, "FLOWLAKE_MAX_LINE:",
 		"FLOWLAKE_CONCURRENCY:", `FLOWLAKE_LAKE_OWNER: want an account of 12 digits, have "me"`, "FLOWLAKE_LOG_LEVEL: want DEBUG", "FLOWLAKE_CODECC: no such variable",
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -10,14 +10,19 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
 	"github.com/flowlake/flowlake/functions/internal/etl"
 	"github.com/flowlake/flowlake/functions/internal/flowlog"
+	"github.com/flowlake/flowlake/functions/internal/store"
 	"github.com/flowlake/flowlake/functions/internal/store/storetest"
 	"github.com/flowlake/flowlake/schema"
 )
@@ -101,7 +106,8 @@ func TestInvokeFailsMessagesAlone(t *testing.T) {
 		}
 		return converted(key), nil
 	})
-	answer, err := h.Invoke(t.Context(), []byte(sqsEvent(
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"})
+	answer, err := h.Invoke(ctx, []byte(sqsEvent(
 		s3Event(keyOf("one"), keyOf("two")),
 		s3Event(keyOf("poison")),
 		"hello",
@@ -155,7 +161,7 @@ func golden(t *testing.T, name, got string) {
 
 func TestInvokeOnesThatNobodyLooksAt(t *testing.T) {
 	broken := errors.New("connection reset")
-	h, _, _ := testHandler(func(_ context.Context, key string) (etl.Result, error) {
+	h, _, metrics := testHandler(func(_ context.Context, key string) (etl.Result, error) {
 		if strings.Contains(key, "bad") {
 			return etl.Result{}, fmt.Errorf("open %s: %w", key, broken)
 		}
@@ -171,6 +177,9 @@ func TestInvokeOnesThatNobodyLooksAt(t *testing.T) {
 	}
 	if _, err := h.Invoke(t.Context(), []byte(`{"hello":"world"}`)); err == nil || etl.Retryable(err) {
 		t.Errorf("an unknown event gives %v", err)
+	}
+	if !strings.Contains(metrics.String(), `"MessagesFailed":1`) {
+		t.Errorf("metrics %s", metrics)
 	}
 }
 
@@ -201,41 +210,54 @@ func TestInvokeReplayBatch(t *testing.T) {
 // The deadline comes near while the second of four objects is converted: the others are not begun.
 func TestInvokeStopsBeforeTheDeadline(t *testing.T) {
 	var keys []string
-	now := time.Now() // the context's clock is the real one
-	h, _, _ := testHandler(func(ctx context.Context, key string) (etl.Result, error) {
+	h, log, metrics := testHandler(func(ctx context.Context, key string) (etl.Result, error) {
 		keys = append(keys, key)
-		if at, ok := ctx.Deadline(); !ok || at.Sub(now) > 100*time.Hour-time.Second {
-			t.Errorf("a conversion may go on until %v", at)
-		}
 		if len(keys) == 2 {
-			now = now.Add(81 * time.Hour)
+			time.Sleep(1700 * time.Millisecond) // of 2 s; there is time until 1.8 s to end what was begun
 		}
-		return converted(key), nil
+		return converted(key), ctx.Err()
 	})
-	h.now = func() time.Time { return now }
-	ctx, cancel := context.WithDeadline(t.Context(), now.Add(100*time.Hour))
+	h.now = time.Now
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	answer, err := h.Invoke(ctx, []byte(sqsEvent(s3Event(keyOf("one")), s3Event(keyOf("two"), keyOf("three")), s3Event(keyOf("four")))))
 	if err != nil || string(answer) != `{"batchItemFailures":[{"itemIdentifier":"m2"},{"itemIdentifier":"m3"}]}` || len(keys) != 2 {
-		t.Errorf("answer %s, error %v, converted %q", answer, err, keys)
+		t.Errorf("answer %s, error %v, converted %q\n%s", answer, err, keys, log)
+	}
+	if !strings.Contains(metrics.String(), `"ObjectsLate":2`) || !strings.Contains(metrics.String(), `"ObjectsFailed":0`) || strings.Contains(log.String(), "ERROR") {
+		t.Errorf("metrics %s, log %s", metrics, log)
 	}
 }
 
-// A conversion that does not come to its end is given up in time for the answer.
+// A conversion that does not come to its end is given up in time for the answer; also one that does
+// not notice that it was given up.
 func TestInvokeGivesUpBeforeTheDeadline(t *testing.T) {
-	h, log, _ := testHandler(func(ctx context.Context, key string) (etl.Result, error) {
-		if strings.Contains(key, "slow") {
-			<-ctx.Done()
-			return etl.Result{}, ctx.Err()
+	never := make(chan struct{})
+	defer close(never)
+	for _, name := range []string{"slow", "deaf"} {
+		h, log, metrics := testHandler(func(ctx context.Context, key string) (etl.Result, error) {
+			switch {
+			case strings.Contains(key, "slow"):
+				<-ctx.Done()
+				return etl.Result{}, ctx.Err()
+			case strings.Contains(key, "deaf"):
+				<-never
+			}
+			return converted(key), nil
+		})
+		h.now, h.concurrency = time.Now, 2
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		answer, err := h.Invoke(ctx, []byte(sqsEvent(s3Event(keyOf(name)), s3Event(keyOf("one")))))
+		if ctx.Err() != nil {
+			t.Errorf("%s: the answer comes too late", name)
 		}
-		return converted(key), nil
-	})
-	h.now, h.concurrency = time.Now, 2
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	answer, err := h.Invoke(ctx, []byte(sqsEvent(s3Event(keyOf("slow")), s3Event(keyOf("one")))))
-	if err != nil || string(answer) != `{"batchItemFailures":[{"itemIdentifier":"m1"}]}` {
-		t.Errorf("answer %s, error %v\n%s", answer, err, log)
+		if err != nil || string(answer) != `{"batchItemFailures":[{"itemIdentifier":"m1"}]}` {
+			t.Errorf("%s: answer %s, error %v\n%s", name, answer, err, log)
+		}
+		if late := strings.Contains(metrics.String(), `"ObjectsLate":1`); late != (name == "deaf") {
+			t.Errorf("%s: metrics %s", name, metrics)
+		}
 	}
 }
 
@@ -262,7 +284,7 @@ func TestInvokeTriesTheOtherKey(t *testing.T) {
 		h, log, _ := testHandler(func(_ context.Context, key string) (etl.Result, error) {
 			keys = append(keys, key)
 			if key == keyOf("a+b") || strings.Contains(key, "gone") {
-				return etl.Result{}, fmt.Errorf("open %q: %w", key, missing)
+				return etl.Result{}, &store.Error{Op: "open", Key: key, Err: missing}
 			}
 			return converted(key), nil
 		})
@@ -275,6 +297,12 @@ func TestInvokeTriesTheOtherKey(t *testing.T) {
 		if !slices.Equal(keys, []string{keyOf("a+b"), keyOf("a b")}) || !strings.Contains(log.String(), "s3://logs/"+keyOf("a b")) {
 			t.Errorf("%s: tried %q, log %s", name, keys, log)
 		}
+		// An encoded key may look as if it came from elsewhere.
+		h.sources = []location{{"logs", "my logs/AWSLogs/"}}
+		if answer, err := h.Invoke(t.Context(), []byte(detail("my+logs/"+keyOf("c")))); err != nil || string(answer) != `{"converted":1,"skipped":{},"failed":[]}` {
+			t.Errorf("%s: answer %s, error %v", name, answer, err)
+		}
+		h.sources = []location{{"logs", "AWSLogs/"}}
 		// The error of a missing object names the key that came.
 		if _, err := h.Invoke(t.Context(), []byte(detail(keyOf("gone+")))); !errors.Is(err, missing) || !strings.Contains(err.Error(), "gone+") {
 			t.Errorf("%s: error %v", name, err)
@@ -282,27 +310,61 @@ func TestInvokeTriesTheOtherKey(t *testing.T) {
 	}
 }
 
-func TestInvokeBoundsItsConcurrency(t *testing.T) {
-	var mu sync.Mutex
-	running, most := 0, 0
-	begun := make(chan bool, 3)
-	h, _, _ := testHandler(func(context.Context, string) (etl.Result, error) {
-		mu.Lock()
-		running++
-		most = max(most, running)
-		mu.Unlock()
-		begun <- true
-		for len(begun) < 3 { // until three run at the same time, as the first three do
-			time.Sleep(time.Millisecond)
+// An object that could be read but not written is not to be confused with another one.
+func TestInvokeTriesNoOtherKeyForOtherErrors(t *testing.T) {
+	denied := &store.Error{Op: "commit", Key: "aga_flow_logs/x.parquet", Err: fs.ErrPermission}
+	h, _, _ := testHandler(func(_ context.Context, key string) (etl.Result, error) {
+		if key != keyOf("a+b") {
+			t.Errorf("converted %q", key)
 		}
-		mu.Lock()
-		running--
-		mu.Unlock()
+		return etl.Result{}, denied
+	})
+	payload := fmt.Sprintf(`{"detail-type":"Object Created","source":"aws.s3","detail":{"bucket":{"name":"logs"},"object":{"key":%q}}}`, keyOf("a+b"))
+	if _, err := h.Invoke(t.Context(), []byte(payload)); !errors.Is(err, denied) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestInvokeBoundsItsConcurrency(t *testing.T) {
+	const bound = 3
+	running, most, all := atomic.Int64{}, atomic.Int64{}, make(chan struct{})
+	h, _, _ := testHandler(func(context.Context, string) (etl.Result, error) {
+		n := running.Add(1)
+		defer running.Add(-1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		if n == bound {
+			close(all) // they wait for each other, so that all of them do run at the same time
+		}
+		<-all
 		return etl.Result{}, nil
 	})
-	h.concurrency = 3
-	if _, err := h.Invoke(t.Context(), []byte(s3Event(keyOf("1"), keyOf("2"), keyOf("3")))); err != nil || most != 3 {
-		t.Errorf("%d at the same time, want 3; error %v", most, err)
+	h.concurrency = bound
+	var keys []string
+	for i := range bound {
+		keys = append(keys, keyOf(fmt.Sprint(i)))
+	}
+	if _, err := h.Invoke(t.Context(), []byte(s3Event(keys...))); err != nil || most.Load() != bound {
+		t.Errorf("%d at the same time, want %d; error %v", most.Load(), bound, err)
+	}
+	// Of many, no more than that.
+	var waiting atomic.Int64
+	h, _, _ = testHandler(func(ctx context.Context, _ string) (etl.Result, error) {
+		if n := waiting.Add(1); n > bound {
+			t.Errorf("%d at the same time, want at most %d", n, bound)
+		}
+		defer waiting.Add(-1)
+		for range 1000 {
+			runtime.Gosched() // let others come in
+		}
+		return etl.Result{}, nil
+	})
+	h.concurrency = bound
+	for i := range 100 {
+		keys = append(keys, keyOf(fmt.Sprint("more-", i)))
+	}
+	if _, err := h.Invoke(t.Context(), []byte(s3Event(keys...))); err != nil {
+		t.Error(err)
 	}
 }
 

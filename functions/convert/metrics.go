@@ -36,7 +36,7 @@ type metric struct {
 // of what is a distribution. What has no value is left out.
 func metricsOf(run *invocation) []metric {
 	r, _ := run.report()
-	var misunderstood int64
+	var misunderstood, late int64
 	for _, m := range run.batch.Messages {
 		if m.Err != nil {
 			misunderstood++
@@ -45,6 +45,9 @@ func metricsOf(run *invocation) []metric {
 	var lines, rows, rejects, bytesIn, bytesOut, partitions int64
 	var took, lag []float64
 	for _, o := range run.objects {
+		if o.late() {
+			late++
+		}
 		if o.err != nil || o.result.Skipped != "" {
 			continue
 		}
@@ -63,7 +66,8 @@ func metricsOf(run *invocation) []metric {
 	return []metric{
 		{"ObjectsConverted", "Count", sum(int64(r.Converted))},
 		{"ObjectsSkipped", "Count", sum(int64(r.skipped()))},
-		{"ObjectsFailed", "Count", sum(int64(len(r.Failed)) - misunderstood)},
+		{"ObjectsFailed", "Count", sum(int64(len(r.Failed)) - misunderstood - late)},
+		{"ObjectsLate", "Count", sum(late)},
 		{"MessagesFailed", "Count", sum(misunderstood)},
 		{"Lines", "Count", sum(lines)},
 		{"Rows", "Count", sum(rows)},

@@ -40,6 +40,8 @@ func (run *invocation) logObject(ctx context.Context, o *object) {
 	}
 	r := o.result
 	switch {
+	case o.late():
+		log.WarnContext(ctx, "object not converted in time", "error", o.err.Error())
 	case o.err != nil:
 		log.ErrorContext(ctx, "object failed", "error", o.err.Error(), "retryable", etl.Retryable(o.err))
 	case r.Skipped != "":
@@ -56,6 +58,10 @@ func (run *invocation) logObject(ctx context.Context, o *object) {
 		log.InfoContext(ctx, "object converted", attrs...)
 	}
 }
+
+// late says whether the object is as it was because there was no time for it, and so nothing is known
+// against it.
+func (o *object) late() bool { return o.err == errNotBegun || o.err == errGivenUp }
 
 // failures gives the error of each object that was not converted, by URL.
 func (run *invocation) failures() map[string]error {

@@ -89,6 +89,8 @@ type Object struct {
 	// VersionID is the object's version, "" where the sender names none. It is "null" for the
 	// version that S3 calls so.
 	VersionID string
+	// Replayed says that a replay batch names the object, however that came: it may be years old.
+	Replayed bool
 }
 
 // Decode decodes the payload of one invocation. It gives an [*Error] where the payload as a whole

@@ -50,6 +50,9 @@ func describe(b Batch, err error) string {
 			if o.VersionID != "" {
 				fmt.Fprintf(&s, " version %q", o.VersionID)
 			}
+			if o.Replayed {
+				s.WriteString(" replayed")
+			}
 			s.WriteString("\n")
 		}
 		for _, reason := range m.Skipped {

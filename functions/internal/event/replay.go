@@ -41,6 +41,7 @@ func each(list value, one func(value) (Object, error)) (Batch, error) {
 		if o, err := one(v); err != nil {
 			b.Messages[i].Err = err
 		} else {
+			o.Replayed = true
 			b.Messages[i].Objects = []Object{o}
 		}
 	}

@@ -61,7 +61,7 @@ func TestTrapKeysOfAReplayAreNotDecoded(t *testing.T) {
 		`{"BatchInput":{"bucket":"b"},"Items":[{"Key":"` + key + `"}]}`,
 	} {
 		m := decodeAll(t, payload).Messages[0]
-		if len(m.Objects) != 1 || m.Objects[0] != (Object{Bucket: "b", Key: key}) {
+		if len(m.Objects) != 1 || m.Objects[0] != (Object{Bucket: "b", Key: key, Replayed: true}) {
 			t.Errorf("%s: %+v", payload, m)
 		}
 	}
