@@ -41,11 +41,11 @@ package: ## build the Lambda's zip files, build/convert-arm64.zip and build/conv
 
 # A copy of the tree elsewhere and an empty build cache are as near as one machine comes to two.
 .PHONY: reproducible
-reproducible: package ## check that another build, from another directory, gives the same zip file
+reproducible: package ## check that another build, from another directory, gives the same zip files
 	@set -e; dir=$$(mktemp -d); trap 'chmod -R u+w $$dir; rm -rf $$dir' EXIT; \
 	mkdir $$dir/tree; cp -R Makefile go.mod go.sum functions schema deploy $$dir/tree; \
-	GOCACHE=$$dir/cache $(MAKE) -s -C $$dir/tree package ARCHS=arm64 BUILD=out; \
-	cmp $(BUILD)/convert-arm64.zip $$dir/tree/out/convert-arm64.zip; echo 'the same bytes'
+	GOCACHE=$$dir/cache $(MAKE) -s -C $$dir/tree package BUILD=out; \
+	for arch in $(ARCHS); do cmp $(BUILD)/convert-$$arch.zip $$dir/tree/out/convert-$$arch.zip; done; echo 'the same bytes'
 
 .PHONY: run
 run: build ## make a synthetic day, convert it and the real records to a new ./lake, answer four questions
@@ -69,7 +69,7 @@ test: ## run all tests
 .PHONY: race
 race: ## run all tests with the race detector
 	$(GO) test -race -timeout 20m $(PKGS)
-	cd $(E2E) && $(GO) test -race $$($(GO) list $(PKGS) | grep '/e2e/')
+	cd $(E2E) && $(GO) test -race $$($(GO) list $(PKGS) | grep '/e2e/') && $(GO) test -race -run 'Day|Poison|Invocation' .
 
 # moto's server is the second opinion on Glue. Tests that need it skip without it, but not in CI.
 VENV := .venv
@@ -96,6 +96,7 @@ bench: build ## compare with DuckDB on a 79 MB gzip file, then run the Go benchm
 	$(GO) build -trimpath -o $(BUILD)/flowlake-bench ./functions/bench
 	$(BUILD)/flowlake-bench -rounds $(ROUNDS)
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./functions/internal/...
+	cd $(E2E) && $(GO) test -run '^$$' -bench . -benchtime 20x .
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, go.mod tidy

@@ -55,8 +55,11 @@ func TestPeakMemory(t *testing.T) {
 	key := keyOf("large/", "large")
 	s.flowlake(t, "synth", "--out", "s3://"+logBucket, "--day", "2026-01-10", "--records", "2275000", "--single", key)
 	info, err := os.Stat(filepath.Join(w.gateway.Dir, logBucket, key))
-	if err != nil || info.Size() < 75_000_000 {
-		t.Fatalf("%v bytes, error %v", info.Size(), err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() < 75_000_000 {
+		t.Fatalf("%d bytes", info.Size())
 	}
 	e, err := s.function.Start(t.Context())
 	if err != nil {

@@ -46,12 +46,15 @@ func TestSyntheticDay(t *testing.T) {
 	defer fleet.Stop()
 	drained := make(chan struct{})
 	var asking sync.WaitGroup
-	asking.Go(func() { askMeanwhile(t, s, records, drained) })
+	asking.Go(func() { askMeanwhile(t, s, records, want, drained) })
 	summary, err := s.deliver(t.Context(), fleet, 8)
 	close(drained)
 	asking.Wait()
 	if err != nil || summary.Errors > 0 || summary.Deliveries != sent {
 		t.Errorf("%+v of %d messages, error %v", summary, sent, err)
+	}
+	if fleet.Starts() < 8 {
+		t.Errorf("%d environments at once, want 8", fleet.Starts())
 	}
 	if visible, inFlight := s.dlq.Depth(); visible+inFlight > 0 {
 		t.Errorf("%d messages are dead letters", visible)
@@ -68,9 +71,10 @@ func TestSyntheticDay(t *testing.T) {
 		sent, len(keys), summary.Invocations, fleet.Starts(), s.s3Calls.Counts(), s.glueCall.Counts(), fleet.PeakRSS()>>20)
 }
 
-// askMeanwhile asks a lake that is being filled again and again. The rows never decrease, and every
-// object counts whole or not at all, so that the log's own record of its rows is met.
-func askMeanwhile(t *testing.T, s *stage, records int, done <-chan struct{}) {
+// askMeanwhile asks a lake that is being filled again and again: queries by registered partitions
+// never see fewer rows than before nor more than there are, and all that S3 lists is one of the
+// wanted objects, byte for byte.
+func askMeanwhile(t *testing.T, s *stage, records int, want contents, done <-chan struct{}) {
 	asked, last := 0, 0
 	args := s.queryArgs(t, "SELECT count(*) FROM aga_flow_logs")
 	for {
@@ -93,6 +97,15 @@ func askMeanwhile(t *testing.T, s *stage, records int, done <-chan struct{}) {
 			t.Errorf("the lake answers %q after %d rows (%v)", answer, last, err)
 		}
 		asked, last = asked+1, rows
+		objects, err := s.objects(t.Context(), s.name+"/")
+		if err != nil {
+			t.Error(err)
+		}
+		for key, sum := range objects {
+			if want.objects[key] != sum {
+				t.Errorf("%s is visible and not what it should be", key)
+			}
+		}
 	}
 }
 
@@ -191,6 +204,23 @@ func TestInvocations(t *testing.T) {
 	}
 	if got := s.query(t, "SELECT count(*) FROM aga_flow_logs"); got != "1000" {
 		t.Errorf("%s rows", got)
+	}
+
+	// Logs and metrics name the request.
+	logged, measured := false, false
+	for line := range strings.Lines(s.logs.String()) {
+		var l struct {
+			Msg, RequestID   string
+			ObjectsConverted int
+			AWS              any `json:"_aws"`
+		}
+		if json.Unmarshal([]byte(line), &l) == nil && l.RequestID == r.RequestID {
+			logged = logged || l.Msg == "object converted"
+			measured = measured || l.AWS != nil && l.ObjectsConverted == 1
+		}
+	}
+	if !logged || !measured {
+		t.Errorf("request %s is in the log: %t, in the metrics: %t; have\n%s", r.RequestID, logged, measured, s.logs)
 	}
 }
 

@@ -34,8 +34,13 @@ type trial struct {
 	attempts int
 	// timeout is the function's; 0 leaves it long.
 	timeout time.Duration
-	// respond, if not nil, is called at the response.
-	respond func(*runtimeapi.Environment, runtimeapi.When)
+	// respond, if not nil, is asked at every response what is to be done there, nil for nothing.
+	respond func(runtimeapi.When) func(*runtimeapi.Environment)
+	// again says that the object needs to be delivered again; once says that it must not be. Neither
+	// is said where both may be, as where the process was done before it was killed.
+	again, once bool
+	// answers says that the function must answer every time, by itself.
+	answers bool
 }
 
 // parallel is how many trials run at the same time: most of their time is waiting before a retry.
@@ -80,10 +85,15 @@ func TestFaultsOfMultipartUploads(t *testing.T) {
 		t.Fatalf("the upload has %d points, want 4: %v", len(points), points)
 	}
 	trials := b.killing(points)
+	for _, p := range points[2:] { // the last part, or the end, and then the abort
+		f := faultproxy.Hang(faultproxy.Before)
+		trials = append(trials, trial{name: fmt.Sprintf("%v %v", p, f), fault: map[point]faultproxy.Fault{p: f, {"s3", "AbortMultipartUpload", 1}: f},
+			timeout: 15 * time.Second, again: true, answers: true})
+	}
 	for _, p := range points {
 		for _, when := range moments {
 			for _, f := range []faultproxy.Fault{faultproxy.Drop(when), faultproxy.Fail(when, 500, "InternalError")} {
-				trials = append(trials, trial{name: fmt.Sprintf("%v %v", p, f), fault: map[point]faultproxy.Fault{p: f}, attempts: 1})
+				trials = append(trials, trial{name: fmt.Sprintf("%v %v", p, f), fault: map[point]faultproxy.Fault{p: f}, attempts: 1, answers: true})
 			}
 		}
 	}
@@ -132,7 +142,12 @@ func (b *bench) failing(points []point) (trials []trial) {
 	for _, attempts := range []int{0, 1} {
 		for _, p := range points {
 			for _, f := range errorsOf(p.service) {
-				trials = append(trials, trial{name: fmt.Sprintf("%v %v", p, f), fault: map[point]faultproxy.Fault{p: f}, attempts: attempts})
+				t := trial{name: fmt.Sprintf("%v %v", p, f), fault: map[point]faultproxy.Fault{p: f}, attempts: attempts, answers: true}
+				t.again, t.once = attempts == 1, attempts == 0
+				if attempts == 1 {
+					t.name += " unrepeated"
+				}
+				trials = append(trials, t)
 			}
 		}
 	}
@@ -158,7 +173,7 @@ func (b *bench) hanging(points []point) (trials []trial) {
 	for _, p := range points {
 		for _, when := range moments {
 			f := faultproxy.Hang(when)
-			trials = append(trials, trial{name: fmt.Sprintf("%v %v", p, f), fault: map[point]faultproxy.Fault{p: f}, timeout: 1500 * time.Millisecond})
+			trials = append(trials, trial{name: fmt.Sprintf("%v %v", p, f), fault: map[point]faultproxy.Fault{p: f}, timeout: 3 * time.Second, again: true, answers: true})
 		}
 	}
 	return trials
@@ -169,7 +184,7 @@ func (b *bench) killing(points []point) (trials []trial) {
 	for _, p := range points {
 		for _, when := range moments {
 			f := faultproxy.Drop(when)
-			trials = append(trials, trial{name: fmt.Sprintf("%v SIGKILL %v", p, when), fault: map[point]faultproxy.Fault{p: f}, kill: true})
+			trials = append(trials, trial{name: fmt.Sprintf("%v SIGKILL %v", p, when), fault: map[point]faultproxy.Fault{p: f}, kill: true, again: true})
 		}
 	}
 	return trials
@@ -183,7 +198,7 @@ func (b *bench) denied(points []point) (trials []trial) {
 			code, status = "AccessDeniedException", 400
 		}
 		f := faultproxy.Fail(faultproxy.Before, status, code)
-		trials = append(trials, trial{name: fmt.Sprintf("%v %v", p, f), fault: map[point]faultproxy.Fault{p: f}})
+		trials = append(trials, trial{name: fmt.Sprintf("%v %v", p, f), fault: map[point]faultproxy.Fault{p: f}, again: true, answers: true})
 	}
 	return trials
 }
@@ -194,7 +209,7 @@ func (b *bench) broken(size int) (trials []trial) {
 	random := rand.New(rand.NewPCG(7, 7))
 	get := func(n int) point { return point{"s3", "GetObject", n} }
 	for i := range 60 {
-		t := trial{name: fmt.Sprintf("body %d", i), fault: map[point]faultproxy.Fault{}}
+		t := trial{name: fmt.Sprintf("body %d", i), fault: map[point]faultproxy.Fault{}, once: true, answers: true}
 		for n := range 1 + i%3 { // together they do not reach the end
 			t.fault[get(n+1)] = faultproxy.CutResponse(random.Int64N(int64(size / 3)))
 			t.name += fmt.Sprintf(" %v", t.fault[get(n+1)])
@@ -203,31 +218,33 @@ func (b *bench) broken(size int) (trials []trial) {
 	}
 	for range 10 {
 		f := faultproxy.CutResponse(random.Int64N(int64(size)))
-		trials = append(trials, trial{name: fmt.Sprintf("body SIGKILL %v", f), fault: map[point]faultproxy.Fault{get(1): f}, kill: true})
+		trials = append(trials, trial{name: fmt.Sprintf("body SIGKILL %v", f), fault: map[point]faultproxy.Fault{get(1): f}, kill: true, again: true})
 	}
 	stall := faultproxy.Stall(int64(size) / 2)
 	return append(trials,
-		trial{name: "slow body", fault: map[point]faultproxy.Fault{get(1): faultproxy.Slow(size/50, 5*time.Millisecond)}},
-		trial{name: fmt.Sprintf("body %v", stall), fault: map[point]faultproxy.Fault{get(1): stall}, timeout: 1500 * time.Millisecond})
+		trial{name: "slow body", fault: map[point]faultproxy.Fault{get(1): faultproxy.Slow(size/50, 5*time.Millisecond)}, once: true, answers: true},
+		trial{name: fmt.Sprintf("body %v", stall), fault: map[point]faultproxy.Fault{get(1): stall}, timeout: 3 * time.Second, again: true, answers: true})
 }
 
 // responses gives the trials in which the process is killed at its response, and one in which it gets
 // there too late.
 func (b *bench) responses() (trials []trial) {
-	for name, at := range map[string]runtimeapi.When{"before": runtimeapi.Before, "after": runtimeapi.After} {
-		var once sync.Once
-		trials = append(trials, trial{name: "response SIGKILL " + name, respond: func(e *runtimeapi.Environment, when runtimeapi.When) {
-			if when == at {
-				once.Do(e.Kill)
+	first := func(at runtimeapi.When, do func(*runtimeapi.Environment)) func(runtimeapi.When) func(*runtimeapi.Environment) {
+		var done atomic.Bool
+		return func(when runtimeapi.When) func(*runtimeapi.Environment) {
+			if when != at || done.Swap(true) {
+				return nil
 			}
-		}})
-	}
-	var once sync.Once
-	return append(trials, trial{name: "response too late", timeout: time.Second, respond: func(_ *runtimeapi.Environment, when runtimeapi.When) {
-		if when == runtimeapi.Before {
-			once.Do(func() { time.Sleep(1200 * time.Millisecond) })
+			return do
 		}
-	}})
+	}
+	return []trial{
+		{name: "response SIGKILL before", again: true, respond: first(runtimeapi.Before, (*runtimeapi.Environment).Kill)},
+		{name: "response SIGKILL after", once: true, respond: first(runtimeapi.After, (*runtimeapi.Environment).Kill)},
+		{name: "response too late", again: true, timeout: time.Second, respond: first(runtimeapi.Before, func(*runtimeapi.Environment) {
+			time.Sleep(1200 * time.Millisecond)
+		})},
+	}
 }
 
 // run runs trials, some at a time.
@@ -257,7 +274,16 @@ func (b *bench) try(t *testing.T, tr trial) *stage {
 	if tr.timeout > 0 {
 		s.function.Timeout = tr.timeout
 	}
-	s.function.OnResponse = tr.respond
+	var responses atomic.Int64 // at which something was done
+	s.function.OnResponse = func(e *runtimeapi.Environment, when runtimeapi.When) {
+		if tr.respond == nil {
+			return
+		}
+		if do := tr.respond(when); do != nil {
+			responses.Add(1)
+			do(e)
+		}
+	}
 	fleet := runtimeapi.NewFleet(s.function, 1)
 	defer fleet.Stop()
 
@@ -286,8 +312,18 @@ func (b *bench) try(t *testing.T, tr trial) *stage {
 	s.s3Calls.SetDecide(decide("s3"))
 	s.glueCall.SetDecide(decide("glue"))
 	s.queue.Send(s3Event(b.key))
-	if _, err := s.deliver(t.Context(), fleet, 1); err != nil {
+	summary, err := s.deliver(t.Context(), fleet, 1)
+	if err != nil {
 		t.Error(err)
+	}
+	if tr.again && summary.Deliveries < 2 || tr.once && summary.Deliveries != 1 {
+		t.Errorf("delivered %d times, which must be again: %t, once: %t", summary.Deliveries, tr.again, tr.once)
+	}
+	if tr.answers && summary.Errors > 0 {
+		t.Errorf("%d invocations were not answered", summary.Errors)
+	}
+	if tr.respond != nil && responses.Load() != 1 {
+		t.Errorf("%d responses were interfered with", responses.Load())
 	}
 	mu.Lock()
 	defer mu.Unlock()

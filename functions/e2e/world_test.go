@@ -54,8 +54,12 @@ func runTests(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(dir)
 	binaries = dir
+	bootstrap := []string{"CGO_ENABLED=0", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", filepath.Join(dir, "bootstrap"), "./functions/convert"}
+	if raceEnabled { // what is tested has the detector, too
+		bootstrap = []string{"CGO_ENABLED=1", "-race", "-tags", "lambda.norpc", "-o", filepath.Join(dir, "bootstrap"), "./functions/convert"}
+	}
 	for _, args := range [][]string{
-		{"CGO_ENABLED=0", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", filepath.Join(dir, "bootstrap"), "./functions/convert"},
+		bootstrap,
 		{"CGO_ENABLED=1", "-o", filepath.Join(dir, "flowlake"), "./functions/flowlake"},
 	} {
 		build := exec.Command("go", append([]string{"build", "-trimpath"}, args[1:]...)...)
