@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -259,9 +260,12 @@ func (c *cli) with(t *testing.T) *cli {
 	return &part
 }
 
-// command prepares a run.
+// command prepares a run. The database is sampledb, where the arguments name none.
 func (c *cli) command(args ...string) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
 	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
+	if slices.Contains(args, "--lake") && !slices.Contains(args, "--database") {
+		args = append(slices.Clone(args), "--database", "sampledb")
+	}
 	cmd = exec.CommandContext(c.Context(), filepath.Join(binaries, "flowlake"), args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.dir, stdout, stderr
 	for name, value := range c.env {

@@ -29,10 +29,10 @@ func TestMissingConfigurationOfAWS(t *testing.T) {
 	t.Chdir(t.TempDir())
 	flowlake(t, exitOK, "synth", "--out", "logs", "--day", "2026-01-09", "--records", "2", "--accelerators", "1")
 	for _, args := range []string{
-		"replay logs --lake s3://bucket/lake",
+		"replay logs --lake s3://bucket/lake --database sampledb",
 		"replay s3://bucket/logs --lake lake",
-		"query --lake s3://bucket/lake top-talkers-by-bytes",
-		"table create --lake s3://bucket/lake",
+		"query --lake s3://bucket/lake --database sampledb top-talkers-by-bytes",
+		"table create --lake s3://bucket/lake --database sampledb",
 		"inspect s3://bucket/one.parquet",
 		"synth --out s3://bucket/logs --day 2026-01-09",
 	} {
@@ -65,9 +65,9 @@ func TestMissingConfigurationOfAWS(t *testing.T) {
 func TestFlagsThatAWSWouldRefuse(t *testing.T) {
 	withoutAWS(t, map[string]string{"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret"})
 	for args, want := range map[string]string{
-		"replay logs --lake s3://bucket/lake --bucket-owner me":   `bucket owner: want 12 digits, have "me"`,
-		"table create --lake s3://bucket/lake --database My.Data": `have "My.Data"`,
-		"table create --lake s3://bucket//lake":                   `have "s3://bucket//lake"`,
+		"replay logs --lake s3://bucket/lake --database sampledb --bucket-owner me": `bucket owner: want 12 digits, have "me"`,
+		"table create --lake s3://bucket/lake --database My.Data":                   `have "My.Data"`,
+		"table create --lake s3://bucket//lake --database sampledb":                 `have "s3://bucket//lake"`,
 	} {
 		if _, stderr := flowlake(t, exitUsage, strings.Fields(args)...); !strings.Contains(stderr, want) {
 			t.Errorf("flowlake %s: %s, want %s", args, stderr, want)

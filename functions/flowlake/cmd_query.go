@@ -41,7 +41,7 @@ flowlake query --list
 flowlake query --lake ./lake top-talkers-by-bytes
 flowlake query --lake ./lake "SELECT direction, sum(bytes) FROM aga_flow_logs GROUP BY direction" --format csv
 flowlake query --lake ./lake "SELECT * FROM aga_flow_logs_rejects LIMIT 10" --format json
-flowlake query --lake s3://amzn-s3-demo-bucket/lake --from 2026-01-09 --to 2026-01-09 top-talkers-by-bytes`),
+flowlake query --lake s3://amzn-s3-demo-bucket/lake --database sampledb --from 2026-01-09 --to 2026-01-09 top-talkers-by-bytes`),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}

@@ -47,7 +47,7 @@ func newReplay() *cobra.Command {
 flowlake replay logs --lake ./lake
 flowlake replay 'mirror/AWSLogs/*/globalaccelerator/*/2026/01/*' --lake ./lake --workers 4
 flowlake replay one.log.gz other.log.gz --lake ./lake --codec snappy
-flowlake replay s3://amzn-s3-demo-logs/AWSLogs/123456789012/globalaccelerator --lake s3://amzn-s3-demo-bucket/lake`),
+flowlake replay s3://amzn-s3-demo-logs/AWSLogs/123456789012/globalaccelerator --lake s3://amzn-s3-demo-bucket/lake --database sampledb`),
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}

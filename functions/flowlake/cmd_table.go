@@ -25,7 +25,7 @@ func newTableCreate() *cobra.Command {
 		Short: "Create a lake's tables, and in Glue their database, where they are missing",
 		Long: "create makes the table of the flow logs and the table of the rejected lines, and in Glue their\n" +
 			"database too, where they are missing. What is there must be as it is declared, and stays. It asks\n" +
-			"for glue:GetDatabase, CreateDatabase, GetTables, GetTable and CreateTable.",
+			"for glue:CreateDatabase, GetTables, GetTable and CreateTable.",
 		Example: example(`
 flowlake table create --lake s3://amzn-s3-demo-bucket/lake --database sampledb
 flowlake table create --lake ./lake`),

@@ -35,7 +35,7 @@ func TestExitCodes(t *testing.T) {
 		{exitUsage, `--catalog: want local or glue, have "hive"`, "replay logs --lake lake --catalog hive"},
 		{exitUsage, "--catalog: a lake in a directory has its catalog there", "replay logs --lake lake --catalog glue"},
 		{exitUsage, "--catalog: a lake in S3 has its catalog in Glue", "query --lake s3://bucket/lake --catalog local top-talkers-by-bytes"},
-		{exitUsage, "--database: want a name", "table create --lake lake --database="},
+		{exitUsage, "--database: want the name of the Glue database", "table create --lake s3://bucket/lake"},
 		{exitUsage, "--kms-key: want a lake in S3, have lake", "replay logs --lake lake --kms-key k"},
 		{exitUsage, "--bucket-owner: want a lake in S3, have lake", "replay logs --lake lake --bucket-owner 123456789012"},
 		{exitUsage, `"gs://bucket": want a path or an s3:// URL`, "replay gs://bucket --lake lake"},

@@ -37,7 +37,7 @@ func (o *lakeOptions) register(c *cobra.Command, required string) {
 	f := c.Flags()
 	f.StringVar(&o.url, "lake", "", "the lake, a directory or s3://bucket/prefix ("+required+")")
 	f.StringVar(&o.catalog, "catalog", "", `where its partitions are registered: "local" in a directory, "glue" for S3 (default: what the lake has)`)
-	f.StringVar(&o.database, "database", query.DefaultDatabase, "database of the tables in Glue and in queries")
+	f.StringVar(&o.database, "database", "", fmt.Sprintf("database of the tables in Glue, required there, and in queries (default in a directory: %q)", query.DefaultDatabase))
 }
 
 // validate finds what is wrong with the flags.
@@ -58,6 +58,10 @@ func (o *lakeOptions) validate() error {
 	if o.catalog == "" {
 		o.catalog = kind
 	}
+	// In Glue a default would be a second, empty set of tables for whoever forgets the name.
+	if o.database == "" && kind == localCatalog {
+		o.database = query.DefaultDatabase
+	}
 	switch {
 	case o.catalog != localCatalog && o.catalog != glueCatalog:
 		return usage("--catalog: want %s or %s, have %q", localCatalog, glueCatalog, o.catalog)
@@ -66,7 +70,7 @@ func (o *lakeOptions) validate() error {
 	case o.catalog != kind:
 		return usage("--catalog: a lake in a directory has its catalog there: Glue registers places in S3, which Athena can read")
 	case o.database == "":
-		return usage("--database: want a name")
+		return usage("--database: want the name of the Glue database that holds the lake's tables")
 	case kind == localCatalog && o.s3.KMSKey != "":
 		return usage("--kms-key: want a lake in S3, have %s", o.url)
 	case kind == localCatalog && o.s3.BucketOwner != "":

@@ -95,7 +95,7 @@ func New(source Store, dir string, o Options) (*Mirror, error) {
 // that are hidden or whose keys end in a slash, which stand for folders, have no copies.
 //
 // The copies are those of the objects that the listing saw; one that is replaced meanwhile may be the
-// older or the newer one, and one that is deleted may be missing. They stay for a day, or for as long
+// older or the newer one, and one that is deleted is an error. They stay for a day, or for as long
 // as the objects do. On an error, what was fetched stays for the next call.
 func (m *Mirror) Files(ctx context.Context, prefix string) ([]string, error) {
 	var wanted []store.Object
@@ -123,9 +123,6 @@ func (m *Mirror) Files(ctx context.Context, prefix string) ([]string, error) {
 	}
 	var files []string
 	for _, name := range names {
-		if name == "" {
-			continue // deleted meanwhile
-		}
 		if o, ok := there[name]; ok {
 			m.use(o)
 			delete(there, name)
@@ -137,8 +134,7 @@ func (m *Mirror) Files(ctx context.Context, prefix string) ([]string, error) {
 	return files, nil
 }
 
-// fetch gives the name of each object's copy, "" for an object that is gone, and fetches those that
-// are not there.
+// fetch gives the name of each object's copy, and fetches those that are not there.
 func (m *Mirror) fetch(ctx context.Context, objects []store.Object, there map[string]store.Object) ([]string, error) {
 	names := make([]string, len(objects))
 	g, fetching := errgroup.WithContext(ctx)
@@ -173,11 +169,12 @@ func (m *Mirror) fetch(ctx context.Context, objects []store.Object, there map[st
 }
 
 // copy fetches one object and gives the name of its copy: that of the version which was fetched, be
-// it another than the one that was listed. It gives "" if the object is gone.
+// it another than the one that was listed. An object that is gone is an error: what took its place
+// may not have been listed, and without it a query would give too little and not say so.
 func (m *Mirror) copy(ctx context.Context, key string) (name string, err error) {
 	r, o, err := m.source.Open(ctx, key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return "", fmt.Errorf("deleted while it was listed, ask again: %w", err)
 	}
 	if err != nil {
 		return "", err

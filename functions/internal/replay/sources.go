@@ -83,7 +83,7 @@ func (f *finder) url(ctx context.Context, url string) error {
 		return err
 	}
 	if !found {
-		return fmt.Errorf("no object of that key, and none below it: %w", fs.ErrNotExist)
+		return fmt.Errorf("no object of that key, and none below it (a URL takes no patterns): %w", fs.ErrNotExist)
 	}
 	return nil
 }

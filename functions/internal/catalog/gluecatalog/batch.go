@@ -107,7 +107,11 @@ type itemError struct {
 }
 
 func (e *itemError) Error() string {
-	return fmt.Sprintf("partition %q: %s: %s", e.values, e.code, e.message)
+	text := fmt.Sprintf("partition %q: %s: %s", e.values, e.code, e.message)
+	if e.Unwrap() != nil {
+		return denial(text, e.message)
+	}
+	return text
 }
 
 // Unwrap gives fs.ErrPermission if that is it.

@@ -25,8 +25,8 @@ const (
 
 // NewClient gives a client for [New]. Every request is sent up to 8 times, with 10 s for each
 // attempt, and exponential backoff with full jitter in between, from 100 ms to 10 s. AWS_MAX_ATTEMPTS
-// and whatever else the configuration says of attempts lowers that number. The SDK's retry quota
-// stands: when most requests fail, the rest is attempted once.
+// and whatever else the configuration says of attempts takes the place of that number. The SDK's retry
+// quota stands: when most requests fail, the rest is attempted once.
 //
 // The client logs nothing; what goes wrong is in the errors.
 func NewClient(cfg aws.Config) *glue.Client {

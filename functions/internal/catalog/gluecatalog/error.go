@@ -66,7 +66,7 @@ func (c *Catalog) fail(ctx context.Context, op, table string, err error) error {
 		return &catalog.TableError{Table: table, Err: fmt.Errorf("%w in Glue database %s (%s); flowlake table create makes it",
 			catalog.ErrNoTable, c.database, oneLine(api.ErrorMessage()))}
 	case isAPI && api.ErrorCode() == "AccessDeniedException":
-		e.Err = &cause{denial(err, api), []error{fs.ErrPermission, err}}
+		e.Err = &cause{denial(describe(err, api), api.ErrorMessage()), []error{fs.ErrPermission, err}}
 		e.Permanent = true
 	case isAPI:
 		e.Err = &cause{describe(err, api), []error{err}}
@@ -120,11 +120,11 @@ func describe(err error, api smithy.APIError) string {
 	return b.String()
 }
 
-// denial is [describe] for a denied access. A denial of Lake Formation's looks like one of IAM's, and
-// no IAM policy mends it.
-func denial(err error, api smithy.APIError) string {
-	text := describe(err, api)
-	if !strings.HasPrefix(api.ErrorMessage(), "Insufficient Lake Formation permission(s)") {
+// denial gives the text of a denied access: what describes it and, apart from that, AWS's message. A
+// denial of Lake Formation's looks like one of IAM's, and no IAM policy mends it; only the message
+// tells.
+func denial(text, message string) string {
+	if !strings.Contains(message, "Lake Formation permission") {
 		return "access denied: " + text
 	}
 	return "access denied by Lake Formation, which no IAM policy can grant: " + text +

@@ -240,6 +240,12 @@ func TestItemFaults(t *testing.T) {
 		if !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("%v is not fs.ErrPermission", err)
 		}
+		hook, _ = failing("BatchCreatePartition", gluetest.Before, -1, func() *gluetest.Fault {
+			return gluetest.Items("AccessDeniedException", "Insufficient Lake Formation permission(s) on s3://bucket/lake", is)
+		})
+		server.SetHook(hook)
+		_, err = open(t, server, gluecatalog.Options{Create: true}).AddPartitions(t.Context(), table(), days(0, 5))
+		wantError(t, err, false, "access denied by Lake Formation", "s3://bucket/lake")
 	})
 	t.Run("of another partition", func(t *testing.T) {
 		server := start(t)

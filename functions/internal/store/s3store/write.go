@@ -58,7 +58,10 @@ func (w *writer) Write(p []byte) (n int, err error) {
 	if w.err == nil {
 		if n, err = w.write(p); err != nil {
 			w.err = w.failure("write", err)
-			_ = w.discard() // nothing may be left even if the caller forgets to abort
+			// Nothing may be left even if the caller forgets to abort; Abort tries again.
+			if err := w.discard(); err != nil {
+				w.err.Err = fmt.Errorf("%w; and what was sent stays behind: %w", w.err.Err, err)
+			}
 		}
 	}
 	if w.err != nil {
@@ -164,11 +167,10 @@ func (w *writer) discard() *store.Error {
 	// The context of the writes may be what has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.parent), abortTime)
 	defer cancel()
-	err := w.abortUpload(ctx)
-	w.upload.id = nil
-	if err != nil && errorCode(err) != codeNoSuchUpload {
+	if err := w.abortUpload(ctx); err != nil && errorCode(err) != codeNoSuchUpload {
 		return w.store.failure(ctx, "abort", w.key, err)
 	}
+	w.upload.id = nil
 	return nil
 }
 
