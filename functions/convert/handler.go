@@ -36,7 +36,7 @@ type converter interface {
 }
 
 // Invoke handles one invocation. Objects fail alone: what the answer says of them depends on who
-// asks (see [answer]). An error is the invocation's as a whole, and has it repeated.
+// asks (see [invocation.answer]). An error is the invocation's as a whole, and has it repeated.
 func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	log := h.log
 	request := ""
@@ -175,6 +175,9 @@ func (run *invocation) convertOne(ctx context.Context, o *object) {
 			key, o.url = o.AlternateKey, "s3://"+o.Bucket+"/"+o.AlternateKey
 			o.result, o.err = result, nil
 		}
+	}
+	if o.err != nil && ctx.Err() != nil {
+		o.err = fmt.Errorf("%w: %w", errGivenUp, o.err)
 	}
 	if o.err != nil || o.result.Skipped != "" || o.Replayed {
 		return

@@ -11,7 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -92,7 +91,3 @@ func sourcesOf(client *s3.Client, owner string) func(bucket string) (etl.Source,
 		return s3store.New(client, bucket, "", s3store.Options{BucketOwner: owner})
 	}
 }
-
-// threads is the number of columns of one object that are encoded at the same time. It does not
-// change the bytes.
-func threads() int { return runtime.GOMAXPROCS(0) }

@@ -36,7 +36,7 @@ type metric struct {
 // of what is a distribution. What has no value is left out.
 func metricsOf(run *invocation) []metric {
 	r, _ := run.report()
-	var misunderstood, late int64
+	var misunderstood, failed, late int64
 	for _, m := range run.batch.Messages {
 		if m.Err != nil {
 			misunderstood++
@@ -45,10 +45,14 @@ func metricsOf(run *invocation) []metric {
 	var lines, rows, rejects, bytesIn, bytesOut, partitions int64
 	var took, lag []float64
 	for _, o := range run.objects {
-		if o.late() {
+		switch {
+		case o.late():
 			late++
-		}
-		if o.err != nil || o.result.Skipped != "" {
+			continue
+		case o.err != nil:
+			failed++
+			continue
+		case o.result.Skipped != "":
 			continue
 		}
 		lines += o.result.Lines
@@ -66,7 +70,7 @@ func metricsOf(run *invocation) []metric {
 	return []metric{
 		{"ObjectsConverted", "Count", sum(int64(r.Converted))},
 		{"ObjectsSkipped", "Count", sum(int64(r.skipped()))},
-		{"ObjectsFailed", "Count", sum(int64(len(r.Failed)) - misunderstood - late)},
+		{"ObjectsFailed", "Count", sum(failed)},
 		{"ObjectsLate", "Count", sum(late)},
 		{"MessagesFailed", "Count", sum(misunderstood)},
 		{"Lines", "Count", sum(lines)},

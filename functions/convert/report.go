@@ -61,7 +61,7 @@ func (run *invocation) logObject(ctx context.Context, o *object) {
 
 // late says whether the object is as it was because there was no time for it, and so nothing is known
 // against it.
-func (o *object) late() bool { return o.err == errNotBegun || o.err == errGivenUp }
+func (o *object) late() bool { return errors.Is(o.err, errNotBegun) || errors.Is(o.err, errGivenUp) }
 
 // failures gives the error of each object that was not converted, by URL.
 func (run *invocation) failures() map[string]error {

@@ -16,8 +16,8 @@ func TestWarmInvocation(t *testing.T) {
 	invoke := s.warm(t)
 	before := s.s3Calls.Count()
 	invoke(1)
-	if got, glue := s.s3Calls.Count()-before, s.glueCall.Count(); got != 2 || glue != 2 {
-		t.Errorf("%d calls of S3, want 2; %d calls of Glue in all, want 2, from the first invocation: %v, %v", got, glue, s.s3Calls.Counts(), s.glueCall.Counts())
+	if got, glue := s.s3Calls.Count()-before, s.glueCalls.Count(); got != 2 || glue != 2 {
+		t.Errorf("%d calls of S3, want 2; %d calls of Glue in all, want 2, from the first invocation: %v, %v", got, glue, s.s3Calls.Counts(), s.glueCalls.Counts())
 	}
 }
 

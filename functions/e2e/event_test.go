@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/flowlake/flowlake/functions/e2e/runtimeapi"
+	"github.com/flowlake/flowlake/functions/e2e/sqs"
 )
 
 // A synthetic day, each event in one shape or another, in random order and 1 to 3 times, from eight
@@ -64,11 +65,11 @@ func TestSyntheticDay(t *testing.T) {
 		t.Errorf("%s rows, want %d", got, records)
 	}
 	// An environment registers a partition once at most, however many objects fall into it.
-	if n, most := s.glueCall.Count("BatchCreatePartition"), fleet.Starts()*len(want.partitions); n > most {
+	if n, most := s.glueCalls.Count("BatchCreatePartition"), fleet.Starts()*len(want.partitions); n > most {
 		t.Errorf("%d calls of Glue by %d environments, want at most %d", n, fleet.Starts(), most)
 	}
 	t.Logf("%d messages about %d logs in %d invocations of %d environments: calls of S3 %v, of Glue %v, peak memory %d MB",
-		sent, len(keys), summary.Invocations, fleet.Starts(), s.s3Calls.Counts(), s.glueCall.Counts(), fleet.PeakRSS()>>20)
+		sent, len(keys), summary.Invocations, fleet.Starts(), s.s3Calls.Counts(), s.glueCalls.Counts(), fleet.PeakRSS()>>20)
 }
 
 // askMeanwhile asks a lake that is being filled again and again: queries by registered partitions
@@ -151,7 +152,7 @@ func TestPoison(t *testing.T) {
 	}
 
 	w.put(t, poison, whole)
-	if n := s.redrive(); n != 1 {
+	if n := sqs.Redrive(s.dlq, s.queue); n != 1 {
 		t.Errorf("%d messages redriven", n)
 	}
 	if _, err := s.deliver(t.Context(), fleet, 2); err != nil {

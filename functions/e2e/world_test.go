@@ -139,14 +139,14 @@ func (w *world) objects(ctx context.Context, prefix string) (map[string][32]byte
 // services stand proxies that can make calls fail.
 type stage struct {
 	*world
-	name     string // of the lake below its bucket, and of the database
-	glue     *gluetest.Server
-	s3Calls  *faultproxy.Proxy
-	glueCall *faultproxy.Proxy
-	function runtimeapi.Function
-	queue    *sqs.Queue
-	dlq      *sqs.Queue
-	logs     *syncBuffer
+	name      string // of the lake below its bucket, and of the database
+	glue      *gluetest.Server
+	s3Calls   *faultproxy.Proxy
+	glueCalls *faultproxy.Proxy
+	function  runtimeapi.Function
+	queue     *sqs.Queue
+	dlq       *sqs.Queue
+	logs      *syncBuffer
 }
 
 // maxReceive is how often the queue delivers a message.
@@ -157,7 +157,7 @@ func (w *world) newStage(t testing.TB, name string) *stage {
 	s := &stage{world: w, name: name, glue: gluetest.Start(), logs: new(syncBuffer)}
 	t.Cleanup(s.glue.Close)
 	s.makeTables(t)
-	s.s3Calls, s.glueCall = startProxy(t, w.gateway.URL), startProxy(t, s.glue.URL())
+	s.s3Calls, s.glueCalls = startProxy(t, w.gateway.URL), startProxy(t, s.glue.URL())
 	s.function = runtimeapi.Function{
 		Name:      "flowlake-convert",
 		Bootstrap: filepath.Join(binaries, "bootstrap"),
@@ -193,7 +193,7 @@ func startProxy(t testing.TB, target string) *faultproxy.Proxy {
 
 // env gives the environment of a program that is to use the stage's services.
 func (s *stage) env(more map[string]string) map[string]string {
-	env := s.gateway.Env(map[string]string{"AWS_ENDPOINT_URL_S3": s.s3Calls.URL, "AWS_ENDPOINT_URL_GLUE": s.glueCall.URL})
+	env := s.gateway.Env(map[string]string{"AWS_ENDPOINT_URL_S3": s.s3Calls.URL, "AWS_ENDPOINT_URL_GLUE": s.glueCalls.URL})
 	maps.Copy(env, more)
 	return env
 }
@@ -390,6 +390,3 @@ func (s *syncBuffer) String() string {
 	defer s.mu.Unlock()
 	return s.b.String()
 }
-
-// redrive sends the dead letters back to the queue and gives their number.
-func (s *stage) redrive() int { return sqs.Redrive(s.dlq, s.queue) }
