@@ -73,6 +73,9 @@ type Column struct {
 	// Plain says that nearly every value differs from the others, so that a Parquet dictionary
 	// costs more than it saves. It matters for numbers only: text is always dictionary encoded.
 	Plain bool
+	// Bloom gives the column a bloom filter in each row group, so that a query for one of its texts
+	// skips the row groups without it. Text only.
+	Bloom bool
 	// Comment is one line of documentation, shown in the DDL and in Glue.
 	Comment string
 }
@@ -110,6 +113,10 @@ type Table struct {
 	Columns []Column
 	// TimeColumn is the name of the Timestamp column whose UTC day is a record's partition.
 	TimeColumn string
+	// SortColumn is the name of the String column by whose bytes the rows of a file are sorted, NULLs
+	// last, as far as memory allows; rows with the same text stay in the order of the log. "" leaves
+	// all rows in the order of the log.
+	SortColumn string
 	// Signature is the name of a column that every header of this log names and no other log's
 	// does.
 	Signature string

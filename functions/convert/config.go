@@ -93,7 +93,13 @@ func variables() []variable {
 			c.conversion.Codec = columnar.Codec(v)
 			return validConversion(c, etl.Config{Codec: c.conversion.Codec})
 		}},
-		{"FLOWLAKE_ROW_GROUP_ROWS", false, strconv.Itoa(flowlog.DefaultBatchRows), "rows of a row group; it changes the outputs' bytes, and the memory of a conversion grows with it", func(c *config, v string) (err error) {
+		{"FLOWLAKE_SORT_ROWS", false, strconv.Itoa(flowlog.DefaultBatchRows), "rows that are sorted by client address together, so that an object of no more is sorted whole; it changes the outputs' bytes, and the memory of a conversion grows with it", func(c *config, v string) (err error) {
+			if c.conversion.SortRows, err = positive(v); err != nil {
+				return err
+			}
+			return validConversion(c, etl.Config{SortRows: c.conversion.SortRows})
+		}},
+		{"FLOWLAKE_ROW_GROUP_ROWS", false, strconv.Itoa(columnar.DefaultRowGroupRows), "rows of a row group; it changes the outputs' bytes", func(c *config, v string) (err error) {
 			if c.conversion.RowGroupRows, err = positive(v); err != nil {
 				return err
 			}
@@ -105,7 +111,13 @@ func variables() []variable {
 			}
 			return validConversion(c, etl.Config{MaxLine: c.conversion.MaxLine})
 		}},
-		{"FLOWLAKE_CONCURRENCY", false, "one for every 200 MB of the function's memory, 8 at most; fewer with larger row groups", "objects of one invocation that are converted at the same time", func(c *config, v string) (err error) {
+		{"FLOWLAKE_STANDARD_GUNZIP", false, "false", "true inflates by Go's standard library instead of flowlake's own decoder, which is three times as fast", func(c *config, v string) (err error) {
+			if c.conversion.StandardGunzip, err = strconv.ParseBool(v); err != nil {
+				return errors.New("want true or false")
+			}
+			return nil
+		}},
+		{"FLOWLAKE_CONCURRENCY", false, "one for every 200 MB of the function's memory, 8 at most; fewer with more rows to sort", "objects of one invocation that are converted at the same time", func(c *config, v string) (err error) {
 			c.concurrency, err = positive(v)
 			return err
 		}},
@@ -130,12 +142,12 @@ func variables() []variable {
 	}
 }
 
-// The concurrency that is derived from the memory. With row groups of the default size, 47 MB of rows,
-// the largest log needed up to 165 MB alone in a function of 256 MB, and eight at once 125 MB each in
-// one of 1769 MB; more than eight small logs at a time only wait for the processor.
+// The concurrency that is derived from the memory: more than an object needs, because what the
+// collector has not collected yet counts as well. More than eight small logs at a time only wait for
+// the processor.
 const (
-	memoryPerObject = 112 << 20
-	memoryPerRow    = 360
+	memoryPerObject = 140 << 20
+	memoryPerRow    = 150 // that is sorted
 	maxConcurrency  = 8
 )
 
@@ -209,7 +221,7 @@ func (c *config) useMemory(megabytes, goMemLimit string) {
 		c.memoryLimit = memory / 5 * 4
 	}
 	if c.concurrency == 0 {
-		rows := cmp.Or(c.conversion.RowGroupRows, flowlog.DefaultBatchRows)
+		rows := cmp.Or(c.conversion.SortRows, flowlog.DefaultBatchRows)
 		n := memory / 5 * 4 / (memoryPerObject + memoryPerRow*int64(rows))
 		c.concurrency = int(min(max(n, 1), maxConcurrency))
 	}

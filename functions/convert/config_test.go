@@ -29,13 +29,13 @@ func TestConfig(t *testing.T) {
 	if c.memoryLimit != 800<<20 || c.concurrency != 5 {
 		t.Errorf("with 1000 MB: limit %d MB, concurrency %d", c.memoryLimit>>20, c.concurrency)
 	}
-	c, err = readConfig(append(good, "FLOWLAKE_CODEC=snappy", "FLOWLAKE_ROW_GROUP_ROWS=1000", "FLOWLAKE_MAX_LINE=2000", "FLOWLAKE_CONCURRENCY=3",
+	c, err = readConfig(append(good, "FLOWLAKE_CODEC=snappy", "FLOWLAKE_SORT_ROWS=5000", "FLOWLAKE_ROW_GROUP_ROWS=1000", "FLOWLAKE_MAX_LINE=2000", "FLOWLAKE_STANDARD_GUNZIP=true", "FLOWLAKE_CONCURRENCY=3",
 		"FLOWLAKE_KMS_KEY=arn:aws:kms:eu-west-1:123456789012:key/1", "FLOWLAKE_LAKE_OWNER=123456789012", "FLOWLAKE_SOURCE_OWNER=210987654321",
 		"FLOWLAKE_CATALOG_ID=123456789012", "FLOWLAKE_LOG_LEVEL=debug", "GOMEMLIMIT=1GiB"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.conversion.Codec != columnar.Snappy || c.conversion.RowGroupRows != 1000 || c.conversion.MaxLine != 2000 || c.concurrency != 3 ||
+	if c.conversion.Codec != columnar.Snappy || c.conversion.SortRows != 5000 || c.conversion.RowGroupRows != 1000 || !c.conversion.StandardGunzip || c.conversion.MaxLine != 2000 || c.concurrency != 3 ||
 		c.kmsKey == "" || c.lakeOwner != "123456789012" || c.sourceOwner != "210987654321" || c.catalogID != "123456789012" || c.logLevel != -4 || c.memoryLimit != 0 {
 		t.Errorf("configuration %+v", c)
 	}
@@ -48,16 +48,16 @@ func TestConfigWithLittleOrMuchMemory(t *testing.T) {
 			t.Errorf("%s MB: concurrency %d, want %d; error %v", memory, c.concurrency, want, err)
 		}
 	}
-	c, err := readConfig(append(good, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1769", "FLOWLAKE_ROW_GROUP_ROWS=1000000"))
+	c, err := readConfig(append(good, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1769", "FLOWLAKE_SORT_ROWS=2000000"))
 	if err != nil || c.concurrency != 3 {
-		t.Errorf("with large row groups: concurrency %d, error %v", c.concurrency, err)
+		t.Errorf("with many rows to sort: concurrency %d, error %v", c.concurrency, err)
 	}
 }
 
 // Every problem is in one message.
 func TestConfigReportsAllProblems(t *testing.T) {
 	_, err := readConfig([]string{
-		"FLOWLAKE_LAKE=/tmp/lake", "FLOWLAKE_DATABASE=FlowLake", "FLOWLAKE_SOURCES=s3://bucket,http://other", "FLOWLAKE_CODEC=lz4", "FLOWLAKE_ROW_GROUP_ROWS=0", "FLOWLAKE_MAX_LINE=x",
+		"FLOWLAKE_LAKE=/tmp/lake", "FLOWLAKE_DATABASE=FlowLake", "FLOWLAKE_SOURCES=s3://bucket,http://other", "FLOWLAKE_CODEC=lz4", "FLOWLAKE_SORT_ROWS=-5", "FLOWLAKE_ROW_GROUP_ROWS=0", "FLOWLAKE_STANDARD_GUNZIP=perhaps", "FLOWLAKE_MAX_LINE=x",
 		"FLOWLAKE_CONCURRENCY=-1", "FLOWLAKE_LAKE_OWNER=me", "FLOWLAKE_LOG_LEVEL=loud", "FLOWLAKE_CODECC=zstd",
 	})
 	if err == nil {
@@ -68,7 +68,7 @@ func TestConfigReportsAllProblems(t *testing.T) {
 	}
 	for _, want := range []string{
 		`FLOWLAKE_LAKE: want an S3 URL such as s3://bucket/prefix, have "/tmp/lake"`, `FLOWLAKE_DATABASE: database: want lower-case letters, digits, _ and -, have "FlowLake"`, `FLOWLAKE_SOURCES: want an S3 URL`,
-		`FLOWLAKE_CODEC: codec: want one of ["zstd" "snappy"], have "lz4"`, `FLOWLAKE_ROW_GROUP_ROWS: want an integer of at least 1, have "0"`, "FLOWLAKE_MAX_LINE:",
+		`FLOWLAKE_CODEC: codec: want one of ["zstd" "snappy"], have "lz4"`, `FLOWLAKE_ROW_GROUP_ROWS: want an integer of at least 1, have "0"`, "FLOWLAKE_MAX_LINE:", "FLOWLAKE_SORT_ROWS:", `FLOWLAKE_STANDARD_GUNZIP: want true or false, have "perhaps"`,
 		"FLOWLAKE_CONCURRENCY:", `FLOWLAKE_LAKE_OWNER: want an account of 12 digits, have "me"`, "FLOWLAKE_LOG_LEVEL: want DEBUG", "FLOWLAKE_CODECC: no such variable",
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -44,7 +44,7 @@ func TestBadInput(t *testing.T) {
 		{"one byte short", content[:len(content)-1], exitObjects, "gzip stream is cut off"},
 		{"bit-flipped", flipped, exitObjects, "gzip stream is damaged"},
 		{"empty", nil, exitOK, "1: empty object (0 bytes)"},
-		{"plain text", text.Bytes(), exitObjects, "want a gzip stream: no gzip header at the start"},
+		{"plain text", text.Bytes(), exitObjects, "want a gzip stream: no gzip header"},
 		{"a line of 1 MiB alone", compress(strings.Repeat("x", 1<<20)), exitRejects, "1 rejects"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -25,8 +25,10 @@ type replayOptions struct {
 	lake    lakeOptions
 	workers int    // objects at the same time
 	codec   string // of the outputs
+	sorted  int    // rows that are sorted together
 	rows    int    // of a row group
 	maxLine int    // bytes
+	gunzip  bool   // by the standard library
 }
 
 func newReplay() *cobra.Command {
@@ -55,7 +57,9 @@ flowlake replay s3://amzn-s3-demo-logs/AWSLogs/123456789012/globalaccelerator --
 	o.lake.register(c, "required")
 	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "objects to convert at the same time; memory grows with it")
 	f.StringVar(&o.codec, "codec", string(columnar.Zstd), fmt.Sprintf("compression of the outputs, one of %q", columnar.Codecs()))
-	f.IntVar(&o.rows, "row-group-rows", flowlog.DefaultBatchRows, "rows of a row group, at least 1; memory grows with it")
+	f.IntVar(&o.sorted, "sort-rows", flowlog.DefaultBatchRows, "rows that are sorted by client address together; an object of no more is sorted whole; memory grows with it")
+	f.IntVar(&o.rows, "row-group-rows", columnar.DefaultRowGroupRows, "rows of a row group")
+	f.BoolVar(&o.gunzip, "standard-gunzip", false, "inflate by Go's standard library instead of flowlake's own decoder, which is three times as fast")
 	f.IntVar(&o.maxLine, "max-line", flowlog.DefaultMaxLine, "longest line in bytes; longer ones are rejected")
 	f.StringVar(&o.lake.s3.KMSKey, "kms-key", "", "key of KMS that encrypts the outputs in S3 (default: what the bucket does)")
 	f.StringVar(&o.lake.s3.BucketOwner, "bucket-owner", "", "account that the lake's bucket must belong to (default: any)")
@@ -64,17 +68,19 @@ flowlake replay s3://amzn-s3-demo-logs/AWSLogs/123456789012/globalaccelerator --
 
 func (o *replayOptions) run(c *cobra.Command, sources []string) error {
 	ctx, started := c.Context(), time.Now()
-	for flag, value := range map[string]int{"workers": o.workers, "row-group-rows": o.rows, "max-line": o.maxLine} {
+	for flag, value := range map[string]int{"workers": o.workers, "sort-rows": o.sorted, "row-group-rows": o.rows, "max-line": o.maxLine} {
 		if value < 1 {
 			return usage("--%s: want at least 1, have %d", flag, value)
 		}
 	}
 	config := etl.Config{
-		Table:        schema.Tables()[0],
-		Codec:        columnar.Codec(o.codec),
-		Threads:      runtime.GOMAXPROCS(0),
-		RowGroupRows: o.rows,
-		MaxLine:      o.maxLine,
+		Table:          schema.Tables()[0],
+		Codec:          columnar.Codec(o.codec),
+		Threads:        runtime.GOMAXPROCS(0),
+		SortRows:       o.sorted,
+		RowGroupRows:   o.rows,
+		MaxLine:        o.maxLine,
+		StandardGunzip: o.gunzip,
 	}
 	if err := config.Validate(); err != nil {
 		return usage("%w", err)

@@ -1,31 +1,40 @@
 // Package batch holds records as typed columns, on their way from the parser to the Parquet writer.
 //
 // A batch is what keeps rows out of the hot path: the parser fills one column after the other, text
-// becomes a dictionary id at once, and the writer works on ids and numbers. A batch does not know
-// where its records come from or where they go.
+// becomes a dictionary id at once (dict.go), every column is a vector of numbers from 0 on
+// (values.go), and the writer works on those. A batch does not know where its records come from or
+// where they go.
 package batch
 
-import (
-	"slices"
+import "github.com/flowlake/flowlake/schema"
 
-	"github.com/flowlake/flowlake/schema"
-)
-
-// Column holds one column of a batch. Which of its slices is in use follows from the column's type;
-// that slice has one element per row. At a NULL row the element is 0 and means nothing.
+// Column holds one column of a batch.
 type Column struct {
-	// IDs are ids in Dict, for a schema.String column.
-	IDs []uint32
-	// Dict holds the distinct texts of the column, for a schema.String column.
+	// Values has one number for each row: 0 for NULL. Otherwise it is the id of a text in Dict, or,
+	// by the column's type, the value plus 1, which for a schema.Timestamp is seconds since
+	// 1970-01-01 UTC. No log has negative numbers.
+	Values Values
+	// Dict holds the distinct texts of a schema.String column.
 	Dict Dict
-	// Int32s are the values of a schema.Int32 column.
-	Int32s []int32
-	// Int64s are the values of a schema.Int64 column, or the milliseconds since 1970-01-01 UTC of a
-	// schema.Timestamp column.
-	Int64s []int64
-	// Nulls are the numbers of the rows that are NULL, ascending.
-	Nulls []uint32
 }
+
+// SetText sets a row to a text.
+func (c *Column) SetText(row int, text []byte) { c.Values.Set(row, uint64(c.Dict.ID(text))) }
+
+// SetNumber sets a row to a number, at least 0, or to seconds since 1970-01-01 UTC.
+func (c *Column) SetNumber(row int, n int64) { c.Values.Set(row, uint64(n)+1) }
+
+// SetNull sets a row to NULL.
+func (c *Column) SetNull(row int) { c.Values.Set(row, 0) }
+
+// IsNull says whether a row is NULL.
+func (c *Column) IsNull(row int) bool { return c.Values.At(row) == 0 }
+
+// Text gives the text of a row that is not NULL, as [Dict.Text] does.
+func (c *Column) Text(row int) []byte { return c.Dict.Text(uint32(c.Values.At(row))) }
+
+// Number gives the number of a row that is not NULL, or its seconds since 1970-01-01 UTC.
+func (c *Column) Number(row int) int64 { return int64(c.Values.At(row) - 1) }
 
 // Batch is a number of records of one table that fall on one day.
 type Batch struct {
@@ -46,49 +55,36 @@ func New(t *schema.Table) *Batch {
 
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset(day schema.Day) {
-	b.Day, b.Rows = day, 0
+	b.Day = day
+	b.resize(0)
 	for i := range b.Columns {
-		c := &b.Columns[i]
-		c.IDs, c.Int32s, c.Int64s, c.Nulls = c.IDs[:0], c.Int32s[:0], c.Int64s[:0], c.Nulls[:0]
-		c.Dict.Reset()
+		b.Columns[i].Dict.Reset()
+	}
+}
+
+// Reserve says how many rows to expect. A good guess spares the copying of a batch that grows, and the
+// memory that the copies take; rows that do not come take none.
+func (b *Batch) Reserve(rows int) {
+	for i := range b.Columns {
+		b.Columns[i].Values.reserve = rows
 	}
 }
 
 // Extend adds n rows, whose values the caller sets next, and gives the number of the first.
 func (b *Batch) Extend(n int) int {
 	first := b.Rows
-	b.Rows += n
-	for i := range b.Columns {
-		c := &b.Columns[i]
-		switch b.Table.Columns[i].Type {
-		case schema.String:
-			c.IDs = slices.Grow(c.IDs, n)[:b.Rows]
-		case schema.Int32:
-			c.Int32s = slices.Grow(c.Int32s, n)[:b.Rows]
-		default:
-			c.Int64s = slices.Grow(c.Int64s, n)[:b.Rows]
-		}
-	}
+	b.resize(first + n)
 	return first
 }
 
 // Truncate takes back all rows from the given one on. Texts that only they held stay in the
 // dictionaries.
-func (b *Batch) Truncate(rows int) {
+func (b *Batch) Truncate(rows int) { b.resize(rows) }
+
+func (b *Batch) resize(rows int) {
 	b.Rows = rows
 	for i := range b.Columns {
-		c := &b.Columns[i]
-		switch b.Table.Columns[i].Type {
-		case schema.String:
-			c.IDs = c.IDs[:rows]
-		case schema.Int32:
-			c.Int32s = c.Int32s[:rows]
-		default:
-			c.Int64s = c.Int64s[:rows]
-		}
-		for len(c.Nulls) > 0 && int(c.Nulls[len(c.Nulls)-1]) >= rows {
-			c.Nulls = c.Nulls[:len(c.Nulls)-1]
-		}
+		b.Columns[i].Values.resize(rows)
 	}
 }
 
@@ -97,6 +93,15 @@ func (b *Batch) DictBytes() int {
 	n := 0
 	for i := range b.Columns {
 		n += b.Columns[i].Dict.Bytes()
+	}
+	return n
+}
+
+// memory gives the bytes that the batch holds on to.
+func (b *Batch) memory() int {
+	n := 0
+	for i := range b.Columns {
+		n += b.Columns[i].Dict.memory() + b.Columns[i].Values.memory()
 	}
 	return n
 }

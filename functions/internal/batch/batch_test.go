@@ -24,7 +24,7 @@ func TestDictAgainstMap(t *testing.T) {
 			}
 			want, known := ids[string(key)]
 			if !known {
-				want = uint32(len(ids))
+				want = uint32(len(ids) + 1)
 				ids[string(key)] = want
 			}
 			if got := d.ID(key); got != want {
@@ -55,14 +55,54 @@ func TestDictIgnoresBytesBeyondTheText(t *testing.T) {
 }
 
 func TestTruncateTakesRowsBack(t *testing.T) {
-	table := schema.GlobalAccelerator()
-	b := New(table)
+	b := New(schema.GlobalAccelerator())
 	b.Reset(7)
 	b.Extend(3)
-	b.Columns[4].Nulls = append(b.Columns[4].Nulls, 0, 1, 2)
+	b.Columns[0].SetText(0, []byte("2.0"))
+	b.Columns[4].SetNumber(0, 443)
 	b.Truncate(1)
-	if b.Rows != 1 || len(b.Columns[4].Nulls) != 1 || len(b.Columns[4].Int32s) != 1 || len(b.Columns[0].IDs) != 1 {
-		t.Errorf("after Truncate(1): %d rows, nulls %v", b.Rows, b.Columns[4].Nulls)
+	if b.Rows != 1 || len(b.Columns[4].Values.U16) != 1 || len(b.Columns[0].Values.U8) != 1 {
+		t.Errorf("after Truncate(1): %d rows, %+v", b.Rows, b.Columns[4].Values)
+	}
+	if got := b.Columns[4].Number(0); got != 443 {
+		t.Errorf("Number(0) = %d", got)
+	}
+}
+
+// TestValuesKeepWhatTheyHold has numbers that make the values wider, and reuses them.
+func TestValuesKeepWhatTheyHold(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var v Values
+	for round := range 20 {
+		want := make([]uint64, 1+r.IntN(5000))
+		v.resize(0)
+		for i := range want {
+			v.resize(i + 1)
+			want[i] = r.Uint64() >> r.IntN(64) >> max(0, 60-3*round)
+			v.Set(i, want[i])
+		}
+		for i := range want {
+			if got := v.At(i); got != want[i] {
+				t.Fatalf("round %d: At(%d) = %d, want %d", round, i, got, want[i])
+			}
+		}
+		from := r.IntN(len(want))
+		v.Clear(from)
+		if from > 0 && v.At(from-1) != want[from-1] || v.At(from) != 0 || v.At(len(want)-1) != 0 {
+			t.Fatalf("round %d: Clear(%d) leaves %d, %d, %d", round, from, v.At(max(0, from-1)), v.At(from), v.At(len(want)-1))
+		}
+	}
+	if v.Width() != Width64 {
+		t.Errorf("width %d", v.Width())
+	}
+}
+
+func TestWidthHolds(t *testing.T) {
+	for _, w := range []Width{Width8, Width16, Width32, Width64} {
+		most := uint64(1)<<(8*w-1)<<1 - 1
+		if !w.Holds(0) || !w.Holds(most) || w != Width64 && w.Holds(most+1) {
+			t.Errorf("%d bytes: 0 %v, %d %v, one more %v", w, w.Holds(0), most, w.Holds(most), w.Holds(most+1))
+		}
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"unsafe"
 )
 
-// Dict numbers distinct texts from 0 in the order in which they are first seen. The zero Dict is
-// empty and ready. It is a hash table with open addressing whose short keys, up to 16 bytes, are
-// compared as two words: most fields of a flow log are that short.
+// Dict numbers distinct texts from 1 on in the order in which they are first seen. The zero Dict is
+// empty and ready. It is a hash table with open addressing whose short keys are compared as two
+// words: most fields of a flow log are that short.
 type Dict struct {
 	slots []slot // a power of two of them, at most half full
 	shift uint   // 64 less the logarithm of len(slots)
@@ -18,19 +18,55 @@ type Dict struct {
 }
 
 type slot struct {
-	lo, hi uint64 // the text of a short key, zero-padded; the hash of a long one
-	size   uint32
-	number uint32 // id + 1; 0 marks a free slot
+	key Key
+	id  uint32 // 0 marks a free slot
 }
 
+// Key is what a text is looked up by. A short text, of up to [ShortKey] bytes, is its key: the bytes
+// as two little-endian words, the rest zero but for the length plus 1 in the highest byte. The key of a long
+// text is a hash and the length.
+type Key struct{ lo, hi uint64 }
+
 const (
-	shortKey     = 16
+	// ShortKey is the greatest length of a short text. An IPv4 address is one.
+	ShortKey = 15
+
 	firstSlots   = 64
 	multiplier   = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
 	longMultiply = 0xd6e8feb86659fd93
+	long         = 1 << 63 // marks the key of a long text
 )
 
-// Len gives the number of texts.
+// masks has, by the length of a short text, the bytes that belong to it.
+var masks = func() (m [32]Key) {
+	for n := range ShortKey + 1 {
+		m[n] = Key{lo: 1<<(8*min(n, 8)) - 1, hi: 1<<(8*max(n-8, 0)) - 1} // a shift by 64 gives 0, and 0-1 all ones
+	}
+	return m
+}()
+
+// ShortKeyOf gives the key of a short text of n bytes at the start of words, which has at least 16
+// bytes: what follows the text does not matter.
+func ShortKeyOf(words []byte, n int) Key {
+	m := &masks[n&31]
+	return Key{
+		lo: binary.LittleEndian.Uint64(words) & m.lo,
+		hi: binary.LittleEndian.Uint64(words[8:])&m.hi | uint64(n+1)<<56,
+	}
+}
+
+func (k Key) hash() uint64 {
+	if k.hi >= long {
+		return k.lo
+	}
+	return k.shortHash()
+}
+
+func (k Key) shortHash() uint64 {
+	return (k.lo ^ bits.RotateLeft64(k.hi*multiplier, 32)) * multiplier
+}
+
+// Len gives the number of texts, which is the greatest id.
 func (d *Dict) Len() int { return len(d.ends) }
 
 // Bytes gives the bytes of all texts together.
@@ -44,10 +80,10 @@ func (d *Dict) memory() int {
 // Text gives the text of an id. It is valid until the next call of Reset and must not be changed.
 func (d *Dict) Text(id uint32) []byte {
 	start := uint32(0)
-	if id > 0 {
-		start = d.ends[id-1]
+	if id > 1 {
+		start = d.ends[id-2]
 	}
-	return d.text[start:d.ends[id]:d.ends[id]]
+	return d.text[start:d.ends[id-1]:d.ends[id-1]]
 }
 
 // Reset forgets all texts and keeps the memory.
@@ -59,70 +95,76 @@ func (d *Dict) Reset() {
 	d.ends, d.text = d.ends[:0], d.text[:0]
 }
 
-// ID gives the id of a text, a new one if it was not seen yet. The text is copied when it is new. A
-// text with a capacity of 16 bytes or more is looked up faster, because its words are loaded from
-// beyond its end; what stands there does not matter.
+// ID gives the id of a text, a new one if it was not seen yet. The text is copied when it is new.
 func (d *Dict) ID(text []byte) uint32 {
-	n := len(text)
-	if n > shortKey {
+	if len(text) > ShortKey {
 		return d.longID(text)
 	}
-	if cap(text) < shortKey {
-		var padded [shortKey]byte
-		copy(padded[:], text)
-		return d.shortID(padded[:n])
-	}
-	return d.shortID(text)
+	var padded [16]byte
+	copy(padded[:], text)
+	return d.ShortID(ShortKeyOf(padded[:], len(text)), text)
 }
 
-func (d *Dict) shortID(text []byte) uint32 {
-	n := uint(len(text))
-	words := text[:shortKey]
-	lo := binary.LittleEndian.Uint64(words)
-	hi := binary.LittleEndian.Uint64(words[8:])
-	if n <= 8 {
-		lo &= 1<<(8*n) - 1 // a shift by 64 gives 0, and 0-1 all ones
-		hi = 0
-	} else {
-		hi &= 1<<(8*(n-8)) - 1
+// Finder looks up short texts, of which it finds most. It is valid until a text is added or the
+// dictionary is reset.
+type Finder struct {
+	slots []slot
+	shift uint
+}
+
+// Finder gives a finder.
+func (d *Dict) Finder() Finder {
+	if len(d.slots) == 0 {
+		d.grow()
 	}
+	return Finder{d.slots, d.shift}
+}
+
+// Find gives the id of a short text, or 0 where it is not known, or not found at first sight. It is a
+// part of [Dict.ShortID] that the compiler can put in place: parsing takes 7 % less time with it.
+func (f *Finder) Find(key Key) uint32 {
+	s := &f.slots[key.shortHash()>>(f.shift&63)&uint64(len(f.slots)-1)]
+	if s.key != key {
+		return 0
+	}
+	return s.id
+}
+
+// ShortID is [Dict.ID] for a short text whose key is known.
+func (d *Dict) ShortID(key Key, text []byte) uint32 {
 	if len(d.slots) == 0 {
 		d.grow()
 	}
 	mask := uint64(len(d.slots) - 1)
-	for i := shortHash(lo, hi) >> d.shift; ; i++ {
+	for i := key.hash() >> (d.shift & 63); ; i++ {
 		s := &d.slots[i&mask]
-		if s.number == 0 {
-			return d.insert(s, slot{lo: lo, hi: hi, size: uint32(n)}, text)
+		if s.key == key {
+			return s.id
 		}
-		if s.lo == lo && s.hi == hi && s.size == uint32(n) {
-			return s.number - 1
+		if s.id == 0 {
+			return d.insert(s, key, text)
 		}
 	}
-}
-
-func shortHash(lo, hi uint64) uint64 {
-	return (lo ^ bits.RotateLeft64(hi*multiplier, 32)) * multiplier
 }
 
 func (d *Dict) longID(text []byte) uint32 {
 	if len(d.slots) == 0 {
 		d.grow()
 	}
-	h := longHash(text)
+	key := Key{longHash(text), uint64(len(text)) | long}
 	mask := uint64(len(d.slots) - 1)
-	for i := h >> d.shift; ; i++ {
+	for i := key.lo >> (d.shift & 63); ; i++ {
 		s := &d.slots[i&mask]
-		if s.number == 0 {
-			return d.insert(s, slot{lo: h, size: uint32(len(text))}, text)
+		if s.id == 0 {
+			return d.insert(s, key, text)
 		}
-		if s.lo == h && s.size == uint32(len(text)) && bytes.Equal(d.Text(s.number-1), text) {
-			return s.number - 1
+		if s.key == key && bytes.Equal(d.Text(s.id), text) {
+			return s.id
 		}
 	}
 }
 
-// longHash covers every byte of a text of more than 16 bytes.
+// longHash covers every byte of a text of at least 8 bytes.
 func longHash(text []byte) uint64 {
 	h := uint64(len(text))
 	rest := text
@@ -135,15 +177,15 @@ func longHash(text []byte) uint64 {
 }
 
 // insert puts a new text in a free slot.
-func (d *Dict) insert(s *slot, key slot, text []byte) uint32 {
+func (d *Dict) insert(s *slot, key Key, text []byte) uint32 {
 	d.text = append(d.text, text...)
 	d.ends = append(d.ends, uint32(len(d.text)))
-	key.number = uint32(len(d.ends))
-	*s = key
+	id := uint32(len(d.ends))
+	*s = slot{key, id}
 	if len(d.ends)*2 > len(d.slots) {
 		d.grow()
 	}
-	return key.number - 1
+	return id
 }
 
 // grow doubles the table.
@@ -153,15 +195,11 @@ func (d *Dict) grow() {
 	d.shift = uint(64 - bits.TrailingZeros(uint(len(d.slots))))
 	mask := uint64(len(d.slots) - 1)
 	for _, s := range old {
-		if s.number == 0 {
+		if s.id == 0 {
 			continue
 		}
-		h := s.lo
-		if s.size <= shortKey {
-			h = shortHash(s.lo, s.hi)
-		}
-		i := h >> d.shift
-		for d.slots[i&mask].number != 0 {
+		i := s.key.hash() >> d.shift
+		for d.slots[i&mask].id != 0 {
 			i++
 		}
 		d.slots[i&mask] = s

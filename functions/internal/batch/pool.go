@@ -16,9 +16,9 @@ type Pool struct {
 	free []*Batch
 }
 
-// maxPooledDicts bounds the memory of dictionaries, in bytes, that an idle batch may hold on to: a
-// batch that met a hostile file is not kept.
-const maxPooledDicts = 32 << 20
+// maxPooled bounds the memory, in bytes, that an idle batch may hold on to: a batch that met a hostile
+// file, or that sorted a very large one, is not kept.
+const maxPooled = 64 << 20
 
 // NewPool gives a pool that keeps at most max idle batches.
 func NewPool(t *schema.Table, max int) *Pool { return &Pool{table: t, max: max} }
@@ -40,11 +40,7 @@ func (p *Pool) Get(day schema.Day) *Batch {
 
 // Put takes a batch back. The caller must not use it any more.
 func (p *Pool) Put(b *Batch) {
-	held := 0
-	for i := range b.Columns {
-		held += b.Columns[i].Dict.memory()
-	}
-	if held > maxPooledDicts {
+	if b.memory() > maxPooled {
 		return
 	}
 	p.mu.Lock()

@@ -23,23 +23,24 @@ func TestTrapPageIndexIsExactAcrossRowGroups(t *testing.T) {
 	table := schema.GlobalAccelerator()
 	first, _ := sample(table, 3*pageRows+17, 5)
 	second, _ := sample(table, 20, 6)
-	sorted := batch.New(table)
-	sorted.Reset(0)
-	sorted.Extend(3 * pageRows)
-	for i := range sorted.Columns {
-		c := &sorted.Columns[i]
-		for row := range sorted.Rows {
+	ascending := batch.New(table)
+	ascending.Reset(0)
+	ascending.Extend(3 * pageRows)
+	for i := range ascending.Columns {
+		c := &ascending.Columns[i]
+		for row := range ascending.Rows {
 			switch table.Columns[i].Type {
 			case schema.String:
-				c.IDs[row] = c.Dict.ID(fmt.Appendf(nil, "%08d", row/100))
+				c.SetText(row, fmt.Appendf(nil, "%08d", row/100))
 			case schema.Int32:
-				c.Int32s[row] = int32(row)
+				c.SetNumber(row, int64(row))
 			default:
-				c.Int64s[row] = int64(-row)
+				c.SetNumber(row, int64(ascending.Rows-row))
 			}
 		}
 	}
-	checkIndex(t, write(t, table, Options{}, nil, first, second, sorted))
+	checkIndex(t, write(t, table, Options{}, nil, first, second, ascending))
+	checkIndex(t, write(t, table, Options{RowGroupRows: 10_000}, nil, first, ascending))
 
 	rejects := table.Rejects()
 	long := batch.New(rejects)
@@ -49,11 +50,11 @@ func TestTrapPageIndexIsExactAcrossRowGroups(t *testing.T) {
 	for i := range long.Columns {
 		c := &long.Columns[i]
 		for row := range long.Rows {
-			if c.IDs != nil {
+			if rejects.Columns[i].Type == schema.String {
 				texts := []string{"a", strings.Repeat("z", 200), strings.Repeat("é", 40), strings.Repeat("\U0010FFFF", 17), strings.Repeat("x", 63) + "\uD7FF" + "rest"}
-				c.IDs[row] = c.Dict.ID([]byte(texts[r.IntN(len(texts))]))
+				c.SetText(row, []byte(texts[r.IntN(len(texts))]))
 			} else {
-				c.Int64s[row] = r.Int64() - r.Int64()
+				c.SetNumber(row, r.Int64())
 			}
 		}
 	}

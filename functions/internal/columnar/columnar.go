@@ -3,15 +3,17 @@
 // It is the only package that knows parquet-go. It knows neither where the batches come from nor
 // where the bytes go, and it knows no column by name: a [schema.Table] declares them.
 //
-// A batch becomes a row group (writer.go). Its columns are encoded side by side, each by one encoder
-// into one chunk of bytes (encode.go): a dictionary, sorted so that the order of ids is the order of
-// values (dictionary.go), then pages of levels and ids or numbers (page.go), with their bounds
-// (bounds.go). The metadata follows at the end (metadata.go); it is read back and compared with what
-// was written before anybody sees the file (footer.go). The bytes of a file depend on its batches and
+// A batch is a window of rows that are sorted together, and becomes one or more row groups
+// (window.go, writer.go). Their columns are encoded side by side, each by one encoder into one chunk of
+// bytes (encode.go): the values are gathered in the order of the rows in the file (gather.go), and then
+// come a dictionary, sorted so that the order of ids is the order of values (dictionary.go), pages of
+// levels and ids or numbers (page.go), their bounds (bounds.go), and for some columns a bloom filter
+// (bloom.go). The metadata follows at the end (metadata.go); it is read back and compared with what was
+// written before anybody sees the file (footer.go). The bytes of a file depend on its batches and
 // metadata alone: not on the number of encoders, on what they encoded before, or on the build.
 //
 // Decisions, with what lost; figures are processor time for 2.4 million synthetic records on one
-// core, of which inflating and parsing take 1.8 s:
+// core, of which inflating and parsing by the libraries then in use took 1.8 s:
 //   - Pages are put together here, on parquet-go's encodings, formats and Thrift. Its column writers
 //     take values one by one, each with its levels, and look every text up in a dictionary of their
 //     own once more, though a batch has ids already: 1.57 s instead of 0.53 s. Writing rows of
@@ -27,6 +29,7 @@
 package columnar
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -51,35 +54,41 @@ func Codecs() []Codec { return []Codec{Zstd, Snappy} }
 // build in it, two builds would write different bytes.
 const CreatedBy = "flowlake version 1 (build 0)"
 
+// DefaultRowGroupRows is the default of [Options].RowGroupRows.
+const DefaultRowGroupRows = 128 << 10
+
 // Options says how to write.
 type Options struct {
 	// Codec compresses pages; the zero value stands for [Zstd].
 	Codec Codec
+	// RowGroupRows is the number of rows of a row group, of which the last of a batch has up to a
+	// quarter more; 0 stands for [DefaultRowGroupRows].
+	RowGroupRows int
 	// Threads is the number of columns of a batch that are encoded at the same time; 0 stands for 1.
 	// It does not change the bytes.
 	Threads int
 }
 
-// Pool makes writers, which borrow encoders from it for the time of one row group: an encoder's
+// Pool makes writers, which borrow encoders and windows from it for the time of one batch: their
 // tables and buffers, some megabytes, serve file after file. It may be used by goroutines at the same
 // time.
 type Pool struct {
 	codec   Codec
+	rows    int
 	threads int
 
-	mu   sync.Mutex
-	free []*encoder // at most threads of them
+	mu      sync.Mutex
+	free    []*encoder // at most threads of them
+	windows []*window  // at most one
 }
 
 // NewPool gives a pool of writers with those options.
 func NewPool(o Options) (*Pool, error) {
-	if o.Codec == "" {
-		o.Codec = Zstd
-	}
+	o.Codec = cmp.Or(o.Codec, Zstd)
 	if !slices.Contains(Codecs(), o.Codec) {
 		return nil, fmt.Errorf("unknown codec %q, want one of %q", string(o.Codec), Codecs())
 	}
-	return &Pool{codec: o.Codec, threads: max(1, o.Threads)}, nil
+	return &Pool{codec: o.Codec, rows: cmp.Or(o.RowGroupRows, DefaultRowGroupRows), threads: max(1, o.Threads)}, nil
 }
 
 // NewWriter begins a file. Bytes go to w as row groups are finished; w sees no other calls than
@@ -104,5 +113,25 @@ func (p *Pool) put(e *encoder) {
 	defer p.mu.Unlock()
 	if len(p.free) < p.threads {
 		p.free = append(p.free, e)
+	}
+}
+
+func (p *Pool) window() *window {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.windows); n > 0 {
+		w := p.windows[n-1]
+		p.windows = p.windows[:n-1]
+		return w
+	}
+	return new(window)
+}
+
+func (p *Pool) putWindow(w *window) {
+	w.release()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.windows) == 0 {
+		p.windows = append(p.windows, w)
 	}
 }

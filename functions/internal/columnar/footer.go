@@ -7,7 +7,6 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
-	"github.com/flowlake/flowlake/functions/internal/batch"
 	"github.com/flowlake/flowlake/schema"
 )
 
@@ -23,11 +22,11 @@ type groupCounts struct {
 	nulls []int64 // by column
 }
 
-// add expects a row group with the batch's rows.
-func (f *footer) add(b *batch.Batch) {
-	g := groupCounts{rows: int64(b.Rows), nulls: make([]int64, len(b.Columns))}
-	for i := range b.Columns {
-		g.nulls[i] = int64(len(b.Columns[i].Nulls))
+// add expects a row group.
+func (f *footer) add(group *rowGroup) {
+	g := groupCounts{rows: int64(len(group.rows)), nulls: make([]int64, len(group.chunks))}
+	for i, c := range group.chunks {
+		g.nulls[i] = int64(c.nulls)
 	}
 	f.groups = append(f.groups, g)
 	f.rows += g.rows

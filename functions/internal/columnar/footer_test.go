@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowlake/flowlake/functions/internal/batch"
 	"github.com/flowlake/flowlake/schema"
 )
 
@@ -16,8 +17,18 @@ func TestFooterCheckFindsDifferences(t *testing.T) {
 	data := write(t, table, Options{}, nil, first, second)
 	expect := func() footer {
 		f := footer{table: table}
-		f.add(first)
-		f.add(second)
+		for _, b := range []*batch.Batch{first, second} {
+			g := groupCounts{rows: int64(b.Rows), nulls: make([]int64, len(b.Columns))}
+			for c := range b.Columns {
+				for row := range b.Rows {
+					if b.Columns[c].IsNull(row) {
+						g.nulls[c]++
+					}
+				}
+			}
+			f.groups = append(f.groups, g)
+			f.rows += g.rows
+		}
 		return f
 	}
 	f := expect()

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
@@ -33,14 +34,15 @@ func (e *encoder) addDataPage(p page, levels, values []byte) {
 	e.addPage(p, binary.LittleEndian.AppendUint32(nil, uint32(len(levels))), levels, values)
 }
 
-// levels appends the definition levels of the rows from to to: 0 for a NULL and 1 for a value, in
-// runs (the RLE half of Parquet's RLE and bit-packing hybrid). A column without NULLs has one run.
-func levels(b []byte, from, to int, nulls []uint32) []byte {
+// levels appends the definition levels of so many rows: 0 for a NULL and 1 for a value, in runs (the
+// RLE half of Parquet's RLE and bit-packing hybrid). A column without NULLs has one run.
+func levels(b []byte, rows int, nulls []uint32) []byte {
 	run := func(n int, level byte) {
 		if n > 0 {
 			b = append(binary.AppendUvarint(b, uint64(n)<<1), level)
 		}
 	}
+	from := 0
 	for i := 0; i < len(nulls); {
 		first := int(nulls[i])
 		last := first
@@ -51,15 +53,21 @@ func levels(b []byte, from, to int, nulls []uint32) []byte {
 		run(last+1-first, 0)
 		from = last + 1
 	}
-	run(to-from, 1)
+	run(rows-from, 1)
 	return b
+}
+
+// noLevels appends the definition levels of so many rows that are all NULL.
+func noLevels(b []byte, rows int) []byte {
+	return append(binary.AppendUvarint(b, uint64(rows)<<1), 0)
 }
 
 // saves is how much of a chunk a codec must save to be worth the reader's time, one in so many.
 const saves = 25
 
 // pack compresses the pages with that codec, and gives their bytes and where each of them ends. Where
-// the codec is nil, it chooses one.
+// the codec is nil, it chooses one by what the dictionary and the first data page come to: to compress
+// a chunk of random bits for nothing takes 4 % of the encoding.
 func (e *encoder) pack(codec *format.CompressionCodec) (packed []byte, ends []int, chosen format.CompressionCodec) {
 	own := map[Codec]format.CompressionCodec{Zstd: format.Zstd, Snappy: format.Snappy}[e.codec]
 	if codec == nil || *codec == own {
@@ -68,8 +76,14 @@ func (e *encoder) pack(codec *format.CompressionCodec) (packed []byte, ends []in
 		for _, p := range e.pages {
 			e.packed = e.compress(e.packed, e.raw[start:p.raw])
 			ends, start = append(ends, len(e.packed)), p.raw
+			if codec == nil && !p.dictionary {
+				if len(e.packed) > start-start/saves {
+					break
+				}
+				codec = &own
+			}
 		}
-		if codec != nil || len(e.packed) <= len(e.raw)-len(e.raw)/saves {
+		if codec != nil {
 			return e.packed, ends, own
 		}
 	}
@@ -86,7 +100,7 @@ func (e *encoder) finish(c *chunk, values encoding, codec *format.CompressionCod
 	var body []byte
 	var ends []int
 	body, ends, m.Codec = e.pack(codec)
-	c.bytes = make([]byte, 0, len(body)+64*len(e.pages))
+	c.bytes = slices.Grow(c.bytes, len(body)+64*len(e.pages))
 	rawStart, start := 0, 0 // of the page, in the raw and in the packed bytes
 	for i, p := range e.pages {
 		at := len(c.bytes)

@@ -43,46 +43,70 @@ func (errTooManyGroups) Retryable() bool { return false }
 // magic begins and ends a Parquet file.
 const magic = "PAR1"
 
-// Write writes a batch as one row group. The batch may be reused when Write returns.
+// Write writes a batch, sorted by the table's sort column, as one or more row groups. The batch may be
+// reused when Write returns.
 func (w *Writer) Write(b *batch.Batch) error {
 	if b.Rows == 0 {
 		return nil
 	}
+	window := w.pool.window()
+	defer w.pool.putWindow(window)
+	window.prepare(b, w.pool.threads)
+	for _, g := range window.groups(w.pool.rows) {
+		if err := w.group(&g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// group writes a row group.
+func (w *Writer) group(group *rowGroup) error {
 	if len(w.groups) == maxGroups {
 		return errTooManyGroups{}
 	}
-	chunks, err := w.encode(b)
-	if err != nil {
+	if err := w.encode(group); err != nil {
 		return err
 	}
 	if err := w.begin(); err != nil {
 		return err
 	}
 	g := format.RowGroup{
-		NumRows:    int64(b.Rows),
+		NumRows:    int64(len(group.rows)),
 		FileOffset: w.out.size,
 		Ordinal:    int16(len(w.groups)),
-		Columns:    make([]format.ColumnChunk, len(chunks)),
+		Columns:    make([]format.ColumnChunk, len(group.chunks)),
 	}
-	index := make([]pageIndex, len(chunks))
-	for i, c := range chunks {
+	if sorted := w.table.Column(w.table.SortColumn); sorted >= 0 {
+		g.SortingColumns = []format.SortingColumn{{ColumnIdx: int32(sorted)}}
+	}
+	index := make([]pageIndex, len(group.chunks))
+	for _, c := range group.chunks {
 		c.place(w.out.size)
 		if _, err := w.out.Write(c.bytes); err != nil {
 			return fmt.Errorf("write row group: %w", err)
 		}
-		g.Columns[i].MetaData = c.metadata
 		g.TotalByteSize += c.metadata.TotalUncompressedSize
 		g.TotalCompressedSize += c.metadata.TotalCompressedSize
+	}
+	for i, c := range group.chunks {
+		if len(c.bloom) > 0 {
+			c.metadata.BloomFilterOffset, c.metadata.BloomFilterLength = w.out.size, int32(len(c.bloom))
+			if _, err := w.out.Write(c.bloom); err != nil {
+				return fmt.Errorf("write bloom filter: %w", err)
+			}
+		}
+		g.Columns[i].MetaData = c.metadata
 		index[i] = c.index
 	}
 	if w.codecs == nil {
-		for _, c := range chunks {
+		for _, c := range group.chunks {
 			w.codecs = append(w.codecs, c.metadata.Codec)
 		}
 	}
 	w.groups = append(w.groups, g)
 	w.pages = append(w.pages, index)
-	w.want.add(b)
+	w.want.add(group)
 	return nil
 }
 
@@ -97,15 +121,19 @@ func (w *Writer) begin() error {
 	return nil
 }
 
-// encode encodes the columns of a batch, several at the same time.
-func (w *Writer) encode(b *batch.Batch) ([]*chunk, error) {
-	// Columns go to whichever encoder is free; a chunk's bytes do not depend on its encoder.
-	columns := make(chan int, len(b.Columns))
-	for i := range b.Columns {
-		columns <- i
+// encode encodes the columns of a row group, several at the same time.
+func (w *Writer) encode(group *rowGroup) error {
+	// Columns go to whichever encoder is free, those that take long first, so that all encoders end
+	// at about the same time. A chunk's bytes do not depend on its encoder.
+	columns := make(chan int, len(w.table.Columns))
+	for _, plain := range []bool{true, false} {
+		for i := range w.table.Columns {
+			if w.table.Columns[i].Plain == plain {
+				columns <- i
+			}
+		}
 	}
 	close(columns)
-	chunks := make([]*chunk, len(b.Columns))
 	var g errgroup.Group
 	for range w.pool.threads {
 		g.Go(func() error {
@@ -115,16 +143,14 @@ func (w *Writer) encode(b *batch.Batch) ([]*chunk, error) {
 			}
 			defer w.pool.put(e)
 			for i := range columns {
-				c, err := e.column(b, i, w.codec(i))
-				if err != nil {
+				if err := e.column(group.chunks[i], group, i, w.codec(i)); err != nil {
 					return fmt.Errorf("encode column %s: %w", w.table.Columns[i].Name, err)
 				}
-				chunks[i] = c
 			}
 			return nil
 		})
 	}
-	return chunks, g.Wait()
+	return g.Wait()
 }
 
 // codec gives the codec that a column has in the row groups so far, or nil if there is none yet. The

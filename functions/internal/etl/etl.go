@@ -65,13 +65,20 @@ type Config struct {
 	// Threads is the number of columns of one object that are encoded at the same time; default 1.
 	// Inflating and parsing have a goroutine each besides.
 	Threads int
-	// RowGroupRows is the number of rows that are held in memory, and the size of a full row group;
-	// default 131,072. It changes the outputs' bytes. One object in conversion needs about 120 bytes
-	// for each of them, three times over.
+	// RowGroupRows is the number of rows of a row group; default 131,072. It changes the outputs'
+	// bytes.
 	RowGroupRows int
+	// SortRows is the number of rows that are sorted together and held in memory for it, at most
+	// that of all days of an object; default 131,072. An object of no more rows is sorted whole. It
+	// changes the outputs' bytes. One object in conversion needs about 50 bytes for each of them,
+	// twice over.
+	SortRows int
 	// MaxLine is the longest permitted line in bytes; default 64 KiB, at most 1 MiB. A longer one is
 	// a reject.
 	MaxLine int
+	// StandardGunzip inflates the sources by Go's standard library, which takes three times as long,
+	// instead of the project's own decoder. It does not change the outputs' bytes.
+	StandardGunzip bool
 	// MaxPartitions is the number of days that one object may hold; default 64. One more is an error
 	// of the object.
 	MaxPartitions int
@@ -89,6 +96,7 @@ func (c *Config) Validate() error {
 	check(c.Codec == "" || slices.Contains(columnar.Codecs(), c.Codec), "codec: want one of %q, have %q", columnar.Codecs(), c.Codec)
 	check(c.Threads >= 0, "threads: want at least 1, have %d", c.Threads)
 	check(c.RowGroupRows >= 0 && c.RowGroupRows <= 8<<20, "row group rows: want 1 to %d, have %d", 8<<20, c.RowGroupRows)
+	check(c.SortRows >= 0 && c.SortRows <= 64<<20, "rows to sort: want 1 to %d, have %d", 64<<20, c.SortRows)
 	check(c.MaxLine >= 0 && c.MaxLine <= 1<<20, "longest line: want 1 to %d bytes, have %d", 1<<20, c.MaxLine)
 	check(c.MaxPartitions >= 0, "partitions: want at least 1, have %d", c.MaxPartitions)
 	return errors.Join(errs...)
@@ -114,8 +122,9 @@ func New(c Config, lake Lake, catalog Catalog) (*Converter, error) {
 		return nil, fmt.Errorf("conversion settings: %w", err)
 	}
 	c.Threads = cmp.Or(c.Threads, 1)
+	c.SortRows = cmp.Or(c.SortRows, flowlog.DefaultBatchRows)
 	rejects := c.Table.Rejects()
-	files, err := columnar.NewPool(columnar.Options{Codec: c.Codec, Threads: c.Threads})
+	files, err := columnar.NewPool(columnar.Options{Codec: c.Codec, RowGroupRows: c.RowGroupRows, Threads: c.Threads})
 	if err != nil {
 		return nil, fmt.Errorf("conversion settings: %w", err)
 	}

@@ -138,7 +138,7 @@ func TestInvariantIdentity(t *testing.T) {
 		source.Put(k, compress(text(3000+i)))
 		keys = append(keys, k)
 	}
-	config := etl.Config{RowGroupRows: 1000}
+	config := etl.Config{SortRows: 1000, RowGroupRows: 400}
 	convertAll := func(threads, workers, times int) map[string]string {
 		lake := new(storetest.Memory)
 		config.Threads = threads
@@ -168,6 +168,38 @@ func TestInvariantIdentity(t *testing.T) {
 	sameContents(t, "8 threads", convertAll(8, 1, 1), want)
 	sameContents(t, "8 workers", convertAll(2, 8, 1), want)
 	sameContents(t, "each three times", convertAll(1, 8, 3), want)
+	config.StandardGunzip = true
+	sameContents(t, "the standard library's gunzip", convertAll(1, 1, 1), want)
+}
+
+// What a converter did before, such as to see greater numbers and more texts, does not show.
+func TestInvariantIdentityWhateverWasBefore(t *testing.T) {
+	many := new(strings.Builder)
+	many.WriteString(header)
+	for i := range 70_000 {
+		r := strings.Replace(record(fmt.Sprintf("10.%d.%d.1", i>>8, i&255), midnight+i/1000), "TCP", fmt.Sprintf("P%d", i), 1)
+		many.WriteString(strings.Replace(r, " 1 40 ", fmt.Sprintf(" %d %d ", int64(i)<<40, i), 1))
+	}
+	source := new(storetest.Memory)
+	source.Put(key, compress(text(3000)))
+	source.Put(key+"-2.log.gz", compress(many.String()))
+	want := new(storetest.Memory)
+	if _, err := newConverter(t, etl.Config{}, want, new(memoryCatalog)).Convert(t.Context(), source, key); err != nil {
+		t.Fatal(err)
+	}
+	lake := new(storetest.Memory)
+	c := newConverter(t, etl.Config{}, lake, new(memoryCatalog))
+	for _, k := range []string{key + "-2.log.gz", key} {
+		if _, err := c.Convert(t.Context(), source, k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := contents(lake)
+	for k, data := range contents(want) {
+		if got[k] != data {
+			t.Errorf("%s differs", k)
+		}
+	}
 }
 
 func TestInvariantOrder(t *testing.T) {
@@ -203,7 +235,7 @@ func TestInvariantOrder(t *testing.T) {
 func TestInvariantAccounting(t *testing.T) {
 	source, lake := new(storetest.Memory), new(storetest.Memory)
 	source.Put(key, compress(text(5000)))
-	res, err := newConverter(t, etl.Config{RowGroupRows: 700}, lake, new(memoryCatalog)).Convert(t.Context(), source, key)
+	res, err := newConverter(t, etl.Config{SortRows: 700, RowGroupRows: 300}, lake, new(memoryCatalog)).Convert(t.Context(), source, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +293,7 @@ func TestInvariantAllOrNothing(t *testing.T) {
 	} {
 		source, lake, catalog := new(storetest.Memory), new(storetest.Memory), new(memoryCatalog)
 		source.Put(key, content)
-		_, err := newConverter(t, etl.Config{RowGroupRows: 1000, MaxPartitions: 2}, lake, catalog).Convert(t.Context(), source, key)
+		_, err := newConverter(t, etl.Config{SortRows: 1000, RowGroupRows: 400, MaxPartitions: 2}, lake, catalog).Convert(t.Context(), source, key)
 		if err == nil || !strings.Contains(err.Error(), "s3://memory/"+key) || etl.Retryable(err) {
 			t.Errorf("%s: error %v", name, err)
 		}
@@ -275,7 +307,7 @@ func TestInvariantAllOrNothing(t *testing.T) {
 // effect. The conversion says so, what is published is whole, and the next one mends everything.
 func TestInvariantAllOrNothingWhateverCallFails(t *testing.T) {
 	content := compress(text(3000))
-	config := etl.Config{RowGroupRows: 1000}
+	config := etl.Config{SortRows: 1000, RowGroupRows: 400}
 	source, want := new(storetest.Memory), new(storetest.Memory)
 	source.Put(key, content)
 	if _, err := newConverter(t, config, want, new(memoryCatalog)).Convert(t.Context(), source, key); err != nil {
@@ -351,7 +383,7 @@ func TestInvariantBoundsOfLargeFiles(t *testing.T) {
 		source := new(storetest.Memory)
 		source.Put(key, content)
 		runtime.GC()
-		res, err := newConverter(t, etl.Config{RowGroupRows: 16 << 10}, lake, new(memoryCatalog)).Convert(t.Context(), source, key)
+		res, err := newConverter(t, etl.Config{SortRows: 16 << 10}, lake, new(memoryCatalog)).Convert(t.Context(), source, key)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -443,15 +475,15 @@ func TestCanceledConversionLeavesNothing(t *testing.T) {
 		return nil
 	}
 	source.Put(key, compress(text(20_000)))
-	_, err := newConverter(t, etl.Config{RowGroupRows: 1000}, lake, new(memoryCatalog)).Convert(ctx, source, key)
+	_, err := newConverter(t, etl.Config{SortRows: 1000, RowGroupRows: 400}, lake, new(memoryCatalog)).Convert(ctx, source, key)
 	if !errors.Is(err, context.Canceled) || len(lake.Keys()) > 0 {
 		t.Errorf("error %v, the lake holds %q", err, lake.Keys())
 	}
 }
 
 func TestConfigReportsEveryProblem(t *testing.T) {
-	_, err := etl.New(etl.Config{Codec: "lzo", Threads: -1, RowGroupRows: -1, MaxLine: 1 << 30, MaxPartitions: -1}, nil, nil)
-	for _, want := range []string{"table", "codec", "threads", "row group", "line", "partitions"} {
+	_, err := etl.New(etl.Config{Codec: "lzo", Threads: -1, RowGroupRows: -1, SortRows: -1, MaxLine: 1 << 30, MaxPartitions: -1}, nil, nil)
+	for _, want := range []string{"table", "codec", "threads", "row group", "rows to sort", "line", "partitions"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)
 		}

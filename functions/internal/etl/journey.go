@@ -53,19 +53,20 @@ func newJourney(c *Converter, url string, object store.Object, day schema.Day) *
 func (j *journey) convert(ctx context.Context, body io.Reader) error {
 	// The reading stage ends with the group. The outputs outlive it, so they get the caller's ctx.
 	g, stage := errgroup.WithContext(ctx)
-	// One batch may wait while another is being encoded. The sender closes the channel.
-	batches := make(chan *batch.Batch, 1)
+	// One batch is being filled while another is being encoded. The sender closes the channel.
+	batches := make(chan *batch.Batch)
 	j.source = sourceReader{ctx: stage, r: body, hash: sha256.New()}
 	g.Go(func() error {
 		defer close(batches)
 		s := &sink{journey: j, ctx: stage, batches: batches, firstDay: schema.NoDay}
 		var err error
 		j.counts, err = flowlog.Read(&j.source, j.config.Table, flowlog.Options{
-			Object:        j.url,
-			Day:           j.day,
-			MaxLine:       j.config.MaxLine,
-			BatchRows:     j.config.RowGroupRows,
-			MaxPartitions: j.config.MaxPartitions,
+			Object:         j.url,
+			Day:            j.day,
+			MaxLine:        j.config.MaxLine,
+			BatchRows:      j.config.SortRows,
+			MaxPartitions:  j.config.MaxPartitions,
+			StandardGunzip: j.config.StandardGunzip,
 		}, s)
 		if err != nil {
 			return err

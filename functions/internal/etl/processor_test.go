@@ -37,7 +37,7 @@ func TestInvariantIdentityWhateverTheProcessor(t *testing.T) {
 	for _, codec := range columnar.Codecs() {
 		source, lake := new(storetest.Memory), new(storetest.Memory)
 		source.Put(key, stream.Bytes())
-		res, err := newConverter(t, etl.Config{Codec: codec, RowGroupRows: 20_000}, lake, new(memoryCatalog)).Convert(t.Context(), source, key)
+		res, err := newConverter(t, etl.Config{Codec: codec, SortRows: 30_000, RowGroupRows: 12_000}, lake, new(memoryCatalog)).Convert(t.Context(), source, key)
 		if err != nil || res.Rows != 60_000 {
 			t.Fatalf("%d rows, error %v", res.Rows, err)
 		}

@@ -31,6 +31,9 @@ type sink struct {
 // together hold one row group.
 const pooledBatches = 3
 
+// gzipPerRow is less gzip than a record takes, in bytes: 33 are usual.
+const gzipPerRow = 24
+
 // NewBatch gives an empty batch.
 func (s *sink) NewBatch(day schema.Day) *batch.Batch {
 	if s.firstDay == schema.NoDay {
@@ -42,7 +45,9 @@ func (s *sink) NewBatch(day schema.Day) *batch.Batch {
 		b.Reset(day)
 		return b
 	}
-	return s.journey.batches[s.config.Table].Get(day)
+	b := s.journey.batches[s.config.Table].Get(day)
+	b.Reserve(min(s.config.SortRows, int(s.object.Size/gzipPerRow)))
+	return b
 }
 
 // Batch passes a batch on.
@@ -71,13 +76,13 @@ func (s *sink) Reject(r flowlog.Reject) error {
 		c := &b.Columns[i]
 		switch s.rejects.Columns[i].Name {
 		case schema.RejectSource:
-			c.IDs[row] = c.Dict.ID([]byte(s.url))
+			c.SetText(row, []byte(s.url))
 		case schema.RejectLine:
-			c.Int64s[row] = r.Line
+			c.SetNumber(row, r.Line)
 		case schema.RejectReason:
-			c.IDs[row] = c.Dict.ID([]byte(r.Reason))
+			c.SetText(row, []byte(r.Reason))
 		case schema.RejectRaw:
-			c.IDs[row] = c.Dict.ID(bytes.ToValidUTF8(r.Raw, []byte("\uFFFD")))
+			c.SetText(row, bytes.ToValidUTF8(r.Raw, []byte("\uFFFD")))
 		}
 	}
 	if b.Rows >= rejectRows || b.DictBytes() >= rejectText {

@@ -94,7 +94,7 @@ func BenchmarkInflate(b *testing.B) {
 	stream := compress(text)
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		in := startInflater(bytes.NewReader(stream), DefaultMaxLine)
+		in := startInflater(bytes.NewReader(stream), Options{MaxLine: DefaultMaxLine})
 		for {
 			blk, err := in.next()
 			if err != nil {

@@ -1,6 +1,7 @@
 package flowlog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -112,19 +113,12 @@ func (p *parser) fillColumns(b *batch.Batch, row int, buf []byte, ends []uint32,
 		if c < 0 || p.table.Columns[c].Type == schema.String {
 			continue
 		}
-		column, out := &p.table.Columns[c], &b.Columns[c]
-		var bad *fault
-		switch {
-		case field == p.timeField:
-			fillTimes(out, row, seconds)
-		case column.Type == schema.Int32:
-			bad = fillNumbers(out.Int32s[row:], &out.Nulls, 1, column, row, buf, ends, lines, field)
-		case column.Type == schema.Int64:
-			bad = fillNumbers(out.Int64s[row:], &out.Nulls, 1, column, row, buf, ends, lines, field)
-		default:
-			bad = fillNumbers(out.Int64s[row:], &out.Nulls, 1000, column, row, buf, ends, lines, field)
+		column, values := &p.table.Columns[c], &b.Columns[c].Values
+		if field == p.timeField {
+			fillTimes(values, row, seconds)
+			continue
 		}
-		if bad != nil {
+		if bad := fillNumbers(values, row, column, buf, ends, lines, field); bad != nil {
 			return bad
 		}
 	}
@@ -134,7 +128,7 @@ func (p *parser) fillColumns(b *batch.Batch, row int, buf []byte, ends []uint32,
 		}
 	}
 	for _, c := range p.absent {
-		fillNulls(&b.Columns[c], row, len(lines))
+		b.Columns[c].Values.Clear(row)
 	}
 	return nil
 }
@@ -161,78 +155,141 @@ func (p *parser) checkNumbers(buf []byte, ends []uint32, lines []line) *fault {
 	return nil
 }
 
+// unsigned are the types that a column's values are held in.
+type unsigned interface {
+	uint8 | uint16 | uint32 | uint64
+}
+
 // fillTexts sets a text column from the given field of each line.
 func fillTexts(out *batch.Column, row int, buf []byte, ends []uint32, lines []line, field int) {
-	ids := out.IDs[row:]
+	v, dict := &out.Values, &out.Dict
+	for {
+		switch v.Width() {
+		case batch.Width8:
+			textIDs(v.U8[row:], dict, buf, ends, lines, field)
+		case batch.Width16:
+			textIDs(v.U16[row:], dict, buf, ends, lines, field)
+		default:
+			textIDs(v.U32[row:], dict, buf, ends, lines, field)
+		}
+		if !v.Widen(uint64(dict.Len())) {
+			return
+		}
+	}
+}
+
+// textIDs sets ids
+func textIDs[T unsigned](ids []T, dict *batch.Dict, buf []byte, ends []uint32, lines []line, field int) {
 	ids = ids[:len(lines)]
+	known := dict.Finder()
+	var last []byte // the long text that was looked up last
+	var lastID T
 	for i, l := range lines {
 		if field >= int(l.fields) {
 			ids[i] = 0
-			out.Nulls = append(out.Nulls, uint32(row+i))
 			continue
 		}
 		at := int(l.first) + field
 		start, end := int(ends[at])+1, int(ends[at+1])
-		if isNull(buf, start, end) {
-			ids[i] = 0
-			out.Nulls = append(out.Nulls, uint32(row+i))
+		n := end - start
+		if n > batch.ShortKey {
+			if text := buf[start:end]; !bytes.Equal(text, last) {
+				last, lastID = text, T(dict.ID(text))
+				known = dict.Finder()
+			}
+			ids[i] = lastID
 			continue
 		}
-		ids[i] = out.Dict.ID(buf[start:end])
+		key := batch.ShortKeyOf(buf[start:start+16:start+16], n)
+		if id := known.Find(key); id != 0 {
+			ids[i] = T(id)
+			continue
+		}
+		if isNull(buf, start, end) {
+			ids[i] = 0
+			continue
+		}
+		ids[i] = T(dict.ShortID(key, buf[start:end]))
+		known = dict.Finder()
 	}
 }
 
-// fillNumbers sets a column of numbers, each multiplied by scale, from the given field of each line.
-func fillNumbers[T int32 | int64](values []T, nulls *[]uint32, scale T, column *schema.Column, row int, buf []byte, ends []uint32, lines []line, field int) *fault {
+// fillNumbers sets a column of numbers from the given field of each line.
+func fillNumbers(v *batch.Values, row int, column *schema.Column, buf []byte, ends []uint32, lines []line, field int) *fault {
+	for {
+		var all uint64
+		var bad *fault
+		switch v.Width() {
+		case batch.Width8:
+			all, bad = numbers(v.U8[row:], column, buf, ends, lines, field)
+		case batch.Width16:
+			all, bad = numbers(v.U16[row:], column, buf, ends, lines, field)
+		case batch.Width32:
+			all, bad = numbers(v.U32[row:], column, buf, ends, lines, field)
+		default:
+			all, bad = numbers(v.U64[row:], column, buf, ends, lines, field)
+		}
+		if bad != nil || !v.Widen(all) {
+			return bad
+		}
+	}
+}
+
+// numbers sets values, each a number plus 1, which are wrong where they are too narrow for them. It
+// gives the union of their bits.
+func numbers[T unsigned](values []T, column *schema.Column, buf []byte, ends []uint32, lines []line, field int) (all uint64, bad *fault) {
 	values = values[:len(lines)]
 	limit := uint64(column.Limit())
 	for i, l := range lines {
 		if field >= int(l.fields) {
 			values[i] = 0
-			*nulls = append(*nulls, uint32(row+i))
 			continue
 		}
 		at := int(l.first) + field
 		start, end := int(ends[at])+1, int(ends[at+1])
-		v, ok := number(buf, start, end)
+		var v uint64
+		var ok bool
+		if n := end - start; uint(n-1) < 8 {
+			v, ok = digits(buf, start, n)
+		} else {
+			v, ok = number(buf, start, end)
+		}
 		if !ok || v > limit {
 			if !isNull(buf, start, end) {
-				return &fault{column, buf[start:end]}
+				return 0, &fault{column, buf[start:end]}
 			}
-			v = 0
-			*nulls = append(*nulls, uint32(row+i))
+			values[i] = 0
+			continue
 		}
-		values[i] = T(v) * scale
+		all |= v + 1
+		values[i] = T(v + 1)
 	}
-	return nil
+	return all, nil
 }
 
 // fillTimes sets the column of start times, which assignDays has read already.
-func fillTimes(out *batch.Column, row int, seconds []int64) {
-	values := out.Int64s[row:]
-	for i, s := range seconds {
-		if s < 0 {
-			values[i] = 0
-			out.Nulls = append(out.Nulls, uint32(row+i))
-			continue
-		}
-		values[i] = s * 1000
+func fillTimes(v *batch.Values, row int, seconds []int64) {
+	var all uint64
+	for _, s := range seconds {
+		all |= uint64(s + 1)
+	}
+	v.Widen(all)
+	switch v.Width() {
+	case batch.Width8:
+		times(v.U8[row:], seconds)
+	case batch.Width16:
+		times(v.U16[row:], seconds)
+	case batch.Width32:
+		times(v.U32[row:], seconds)
+	default:
+		times(v.U64[row:], seconds)
 	}
 }
 
-// fillNulls sets n rows to NULL.
-func fillNulls(out *batch.Column, row, n int) {
-	for i := range n {
-		out.Nulls = append(out.Nulls, uint32(row+i))
-	}
-	if out.IDs != nil {
-		clear(out.IDs[row : row+n])
-	}
-	if out.Int32s != nil {
-		clear(out.Int32s[row : row+n])
-	}
-	if out.Int64s != nil {
-		clear(out.Int64s[row : row+n])
+func times[T unsigned](values []T, seconds []int64) {
+	values = values[:len(seconds)]
+	for i, s := range seconds {
+		values[i] = T(s + 1) // 0 for -1, which is NULL
 	}
 }
 
@@ -244,16 +301,20 @@ func isNull(buf []byte, start, end int) bool {
 // number reads the decimal digits buf[start:end], at most 19 of them, behind which at least eight
 // bytes are readable. It gives false where there is no digit or anything else.
 func number(buf []byte, start, end int) (uint64, bool) {
-	n := end - start
-	switch {
+	switch n := end - start; {
 	case n <= 0:
 		return 0, false
 	case n <= 8:
 		return digits(buf, start, n)
-	case n <= 19:
-		high, ok := number(buf, start, end-8)
+	case n <= 16:
+		high, ok := digits(buf, start, n-8)
 		low, ok2 := digits(buf, end-8, 8)
 		return high*100_000_000 + low, ok && ok2
+	case n <= 19:
+		high, ok := digits(buf, start, n-16)
+		mid, ok2 := digits(buf, end-16, 8)
+		low, ok3 := digits(buf, end-8, 8)
+		return (high*100_000_000+mid)*100_000_000 + low, ok && ok2 && ok3
 	}
 	return 0, false
 }

@@ -2,29 +2,28 @@ package flowlog
 
 import (
 	"bufio"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/gzip"
+	"github.com/flowlake/flowlake/functions/internal/inflate"
 )
 
 const (
-	// blockText is the text of one block in bytes: large enough that handing blocks over costs
+	// blockText is the text of one block in bytes, about: large enough that handing blocks over costs
 	// nothing, small enough to stay in a second-level cache while it is parsed.
 	blockText = 512 << 10
 	// blocks is the number of blocks in flight: one being filled, one waiting, one being parsed.
 	blocks = 3
 	// slack is readable space behind a block's text, for loads of whole words.
 	slack = 64
-	// readBuffer is the size of one read of the source.
-	readBuffer = 256 << 10
 )
 
 // headroom is the space in front of a block's text, where the beginning of a line that started in
 // the block before is copied to, so that every line is contiguous. Eight bytes more allow a load of
 // the word in front of any byte.
-func headroom(maxLine int) int { return maxLine + 8 }
+func headroom(maxLine int) int { return max(maxLine+8, inflate.History) }
 
 // block is a stretch of text: buf[headroom:end], with slack bytes behind it.
 type block struct {
@@ -46,9 +45,9 @@ type inflater struct {
 	ended   bool
 }
 
-func startInflater(r io.Reader, maxLine int) *inflater {
+func startInflater(r io.Reader, o Options) *inflater {
 	in := &inflater{
-		head: headroom(maxLine),
+		head: headroom(o.MaxLine),
 		free: make(chan []byte, blocks),
 		full: make(chan block, blocks),
 		quit: make(chan struct{}),
@@ -56,15 +55,25 @@ func startInflater(r io.Reader, maxLine int) *inflater {
 	for range blocks {
 		in.free <- nil // made when first needed: most files fill one block only
 	}
-	go in.run(r)
+	source := &sourceReader{r: r}
+	if o.StandardGunzip {
+		go in.run(&standard{source: source}, source)
+	} else {
+		go in.run(inflate.NewReader(source), source)
+	}
 	return in
 }
 
+// decoder is [inflate.Reader], or works as it does.
+type decoder interface {
+	Block(dst []byte, start int) (end int, err error)
+}
+
 // run is the inflating goroutine.
-func (in *inflater) run(r io.Reader) {
+func (in *inflater) run(z decoder, source *sourceReader) {
 	defer close(in.full)
-	source := &sourceReader{r: r}
-	z := &members{r: bufio.NewReaderSize(source, readBuffer)}
+	var history [inflate.History]byte // the end of the text so far, which what follows may repeat
+	begun := false                    // whether there is any text
 	var err error
 	for err == nil {
 		var buf []byte
@@ -74,64 +83,45 @@ func (in *inflater) run(r io.Reader) {
 		case buf = <-in.free:
 		}
 		if buf == nil {
-			buf = make([]byte, in.head+blockText+slack)
+			buf = make([]byte, in.head+blockText+inflate.Slack+slack)
 		}
-		b := block{buf: buf, end: in.head}
-		for b.end < in.head+blockText && err == nil {
-			var n int
-			n, err = z.Read(buf[b.end : in.head+blockText])
-			b.end += n
-		}
-		b.err = source.blame(err)
+		copy(buf[in.head-inflate.History:], history[:])
+		b := block{buf: buf}
+		b.end, err = z.Block(buf[:len(buf)-slack], in.head)
+		copy(history[:], buf[b.end-inflate.History:b.end])
+		begun = begun || b.end > in.head
+		b.err = source.blame(err, begun)
 		in.full <- b // never blocks: there are no more blocks than places
 	}
 }
 
-// members inflates gzip members one after the other. It finds the boundaries itself, because the
-// library takes a stream that is cut off in the header of a later member for a whole one
-// (compress v1.20.3; FuzzInflate found it).
-type members struct {
-	r *bufio.Reader
-	z *gzip.Reader
+// standard is a decoder by the standard library.
+type standard struct {
+	source io.Reader
+	z      *gzip.Reader
 }
 
-func (m *members) Read(p []byte) (int, error) {
-	if m.z == nil {
-		if _, err := m.r.Peek(1); err == io.EOF {
-			return 0, errEmpty
+// readBuffer is the size of one read of the source.
+const readBuffer = 256 << 10
+
+func (s *standard) Block(dst []byte, start int) (end int, err error) {
+	if s.z == nil {
+		r := bufio.NewReaderSize(s.source, readBuffer)
+		if _, err := r.Peek(1); err == io.EOF {
+			return start, inflate.ErrEmpty
 		}
-		m.z = new(gzip.Reader)
-		if err := m.begin(); err != nil {
-			if errors.Is(err, gzip.ErrHeader) {
-				err = fmt.Errorf("%w: %w", errNotGzip, err)
-			}
-			return 0, err
+		if s.z, err = gzip.NewReader(r); err != nil {
+			return start, err
 		}
 	}
-	n, err := m.z.Read(p)
-	if err != io.EOF {
-		return n, err
+	end = start
+	for end < len(dst)-inflate.Slack && err == nil {
+		var n int
+		n, err = s.z.Read(dst[end : len(dst)-inflate.Slack])
+		end += n
 	}
-	if _, err := m.r.Peek(1); err != nil {
-		return n, err // io.EOF at the proper end
-	}
-	return n, m.begin()
+	return end, err
 }
-
-// begin reads a member's header.
-func (m *members) begin() error {
-	err := m.z.Reset(m.r)
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	m.z.Multistream(false)
-	return err
-}
-
-var (
-	errEmpty   = errors.New("no gzip header, no byte at all")
-	errNotGzip = errors.New("no gzip header at the start")
-)
 
 // next gives the next block, nil at the end of the text. The block belongs to the caller until it
 // calls keep. The error is the stream's; the text in front of it is not given out.
@@ -188,8 +178,8 @@ func (s *sourceReader) Read(p []byte) (int, error) {
 }
 
 // blame gives the source's error where it is the cause of err, and otherwise err marked as a fault
-// of the content.
-func (s *sourceReader) blame(err error) error {
+// of the content, in a stream that gave text before or not.
+func (s *sourceReader) blame(err error, begun bool) error {
 	switch {
 	case err == nil:
 		return nil
@@ -198,11 +188,14 @@ func (s *sourceReader) blame(err error) error {
 	case err == io.EOF:
 		return io.EOF
 	}
-	return contentError{err}
+	return contentError{err, begun}
 }
 
 // contentError marks an error that the object's content causes.
-type contentError struct{ error }
+type contentError struct {
+	error
+	begun bool // some text had come
+}
 
 // describe gives the error that Read returns for an error of the stream.
 func describe(object string, err error) error {
@@ -212,12 +205,15 @@ func describe(object string, err error) error {
 	}
 	e := &Error{Object: object, Err: content.error}
 	switch {
-	case errors.Is(content.error, errNotGzip), errors.Is(content.error, errEmpty):
+	case errors.Is(content.error, inflate.ErrEmpty):
 		e.Reason = "want a gzip stream"
+	case errors.Is(content.error, inflate.ErrHeader), errors.Is(content.error, gzip.ErrHeader):
+		e.Reason = "want a gzip stream"
+		if content.begun {
+			e.Reason = "gzip stream is damaged: something else follows its end"
+		}
 	case errors.Is(content.error, io.ErrUnexpectedEOF):
 		e.Reason = "gzip stream is cut off"
-	case errors.Is(content.error, gzip.ErrChecksum):
-		e.Reason = "gzip stream is damaged: checksum or length differs from the content"
 	default:
 		e.Reason = "gzip stream is damaged"
 	}

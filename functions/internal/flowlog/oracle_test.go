@@ -43,31 +43,17 @@ func (c *collector) Batch(b *batch.Batch) error {
 		return c.fail
 	}
 	c.batches = append(c.batches, fmt.Sprintf("%s:%d", b.Day, b.Rows))
-	nulls := make([]map[uint32]bool, len(b.Columns))
-	for i := range b.Columns {
-		nulls[i] = map[uint32]bool{}
-		last := -1
-		for _, row := range b.Columns[i].Nulls {
-			if int(row) <= last || int(row) >= b.Rows {
-				return fmt.Errorf("column %d: nulls are not ascending rows of the batch: %v", i, b.Columns[i].Nulls)
-			}
-			last = int(row)
-			nulls[i][row] = true
-		}
-	}
 	for row := range b.Rows {
 		fields := make([]string, len(b.Columns))
 		for i := range b.Columns {
 			column := &b.Columns[i]
 			switch {
-			case nulls[i][uint32(row)]:
+			case column.IsNull(row):
 				fields[i] = "NULL"
-			case column.IDs != nil:
-				fields[i] = strconv.Quote(string(column.Dict.Text(column.IDs[row])))
-			case column.Int32s != nil:
-				fields[i] = strconv.Itoa(int(column.Int32s[row]))
+			case b.Table.Columns[i].Type == schema.String:
+				fields[i] = strconv.Quote(string(column.Text(row)))
 			default:
-				fields[i] = strconv.FormatInt(column.Int64s[row], 10)
+				fields[i] = strconv.FormatInt(column.Number(row), 10)
 			}
 		}
 		c.rows[b.Day] = append(c.rows[b.Day], strings.Join(fields, "|"))
@@ -229,7 +215,6 @@ func oracleRecord(t *schema.Table, layout schema.Layout, o Options, raw string) 
 			if column.Name == t.TimeColumn {
 				day = schema.DayOf(int64(v))
 			}
-			v *= 1000
 		}
 		row[c] = strconv.FormatUint(v, 10)
 	}

@@ -39,8 +39,9 @@ type parser struct {
 	last *batch.Batch                // the batch that was filled last, or nil
 	rows int                         // the rows of all open batches together
 
-	ends    [maxChunk + 2]uint32 // positions of delimiters; the first is the one in front of the chunk
-	enders  []int32              // which of them are control characters
+	ends    [maxChunk + 10]uint32 // positions of delimiters; the first is the one in front of the chunk
+	masks   masks
+	enders  []int32 // which of them are control characters
 	lines   []line
 	one     []uint32 // delimiters of a line that is read on its own
 	seconds []int64  // start times of the lines that are being filled, -1 for NULL
