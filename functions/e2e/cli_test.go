@@ -205,9 +205,9 @@ func TestCommandLine(t *testing.T) {
 	// The first signal lets the object in progress come to its end, which here is a multipart upload.
 	t.Run("an interruption leaves nothing half", func(t *testing.T) {
 		c := c.with(t)
-		c.run(done, "synth", "--out", "s3://logs/big", "--day", "2026-02-01", "--records", "1000000", "--single", "a.log.gz")
+		c.run(done, "synth", "--out", "s3://logs/big", "--day", "2026-02-01", "--records", "1500000", "--single", "a.log.gz")
 		c.run(done, "synth", "--out", "s3://logs/big", "--day", "2026-02-01", "--records", "10", "--single", "b.log.gz")
-		cmd, stdout, stderr := c.command("replay", "s3://logs/big", "--lake", lake, "--workers", "1")
+		cmd, stdout, stderr := c.command("replay", "s3://logs/big", "--lake", lake, "--workers", "1", "--codec", "snappy")
 		var once sync.Once
 		c.proxy.SetDecide(func(call faultproxy.Call) faultproxy.Fault {
 			if call.Operation == "UploadPart" {
