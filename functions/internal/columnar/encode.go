@@ -23,7 +23,7 @@ const pageRows = 32 << 10
 type chunk struct {
 	bytes    []byte // the dictionary page, if there is one, and the data pages
 	bloom    []byte // the bloom filter with its header, or nothing
-	nulls    int
+	known    gathered
 	metadata format.ColumnMetaData
 	index    pageIndex
 }
@@ -106,7 +106,7 @@ func (e *encoder) column(c *chunk, g *rowGroup, i int, codec *format.Compression
 	var values encoding
 	if declared.Type == schema.String {
 		values = e.texts(c, g, i)
-		if declared.Bloom && c.nulls < len(g.rows) {
+		if declared.Bloom && c.known.nulls < len(g.rows) {
 			if err := e.addBloom(c, &g.texts[i], e.ranks); err != nil {
 				return err
 			}
@@ -124,16 +124,16 @@ func (e *encoder) column(c *chunk, g *rowGroup, i int, codec *format.Compression
 		to := min(from+pageRows, len(g.rows))
 		p := page{firstRow: from, rows: to - from}
 		nulls := e.nulls[:0]
-		switch c.nulls {
-		case 0:
-			e.levels = levels(e.levels[:0], p.rows, nil)
-		case len(g.rows):
+		switch {
+		case c.known.nulls == len(g.rows):
 			p.nulls = p.rows
 			e.levels = noLevels(e.levels[:0], p.rows)
-		default:
+		case c.known.hasNulls(from, to):
 			nulls = values.nulls(nulls, from, to)
 			p.nulls = len(nulls)
 			e.levels = levels(e.levels[:0], p.rows, nulls)
+		default:
+			e.levels = levels(e.levels[:0], p.rows, nil)
 		}
 		e.nulls = nulls
 		p.low, p.high = values.page(from, to, nulls)
@@ -151,15 +151,15 @@ func (e *encoder) texts(c *chunk, g *rowGroup, i int) encoding {
 	value := func(id int64) []byte { return d.text(e.ranks[id]) }
 	switch {
 	case len(d.keys) == 0:
-		c.nulls = len(g.rows)
+		c.known.nulls = len(g.rows)
 		return noValues{e}
 	case g.constant(i):
 		e.ranks = append(e.ranks, 1)
 		e.putTexts(d)
 		return constantValue{dictionaryValues{e, 1, value}}
 	}
-	c.nulls = gatherRanks(e.codes, &g.batch.Columns[i].Values, g.rows, d.rank)
-	if c.nulls == len(g.rows) {
+	c.known = gatherRanks(e.codes, &g.batch.Columns[i].Values, g.rows, d.rank)
+	if c.known.nulls == len(g.rows) {
 		return noValues{e}
 	}
 	if g.whole {
@@ -200,16 +200,15 @@ func (e *encoder) putTexts(d *textDictionary) {
 // integers prepares the encoding of a column of numbers, of which it chooses one.
 func (e *encoder) integers(c *chunk, g *rowGroup, i int) encoding {
 	e.numbers = resize(e.numbers, len(g.rows))
-	known := gatherNumbers(e.numbers, &g.batch.Columns[i].Values, g.rows)
+	c.known = gatherNumbers(e.numbers, &g.batch.Columns[i].Values, g.rows)
 	declared := &g.batch.Table.Columns[i]
 	put := putter(declared.Type)
-	c.nulls = known.nulls
-	if c.nulls == len(g.rows) {
+	if c.known.nulls == len(g.rows) {
 		return noValues{e}
 	}
 	if !declared.Plain {
 		e.codes = resize(e.codes, len(g.rows))
-		if e.sorted.build(e.codes, e.numbers, known) {
+		if e.sorted.build(e.codes, e.numbers, c.known) {
 			e.entries = put(e.entries[:0], e.sorted.numbers)
 			numbers := e.sorted.numbers
 			return dictionaryValues{e, len(numbers), func(id int64) []byte { return put(nil, numbers[id:id+1]) }}
@@ -266,28 +265,29 @@ func (d dictionaryValues) nulls(rows []uint32, from, to int) []uint32 {
 
 func (d dictionaryValues) page(from, to int, nulls []uint32) (int64, int64) {
 	ids := resize(d.e.ids, to-from)
-	low, high := int32(1<<31-1), int32(-1)
+	low, high := ^uint32(0), uint32(0)
+	n := 0
 	if len(nulls) == 0 {
+		n = len(ids)
 		for i, code := range d.e.codes[from:to] {
-			id := int32(code) - 1
-			low, high = min(low, id), max(high, id)
-			ids[i] = id
+			low, high = min(low, code), max(high, code)
+			ids[i] = int32(code) - 1
 		}
 	} else {
-		n := 0
+		// Every code is put down and only one of a value stays: who knows beforehand which is NULL?
 		for _, code := range d.e.codes[from:to] {
+			low, high = min(low, code-1), max(high, code) // NULL is the greatest
+			ids[n] = int32(code) - 1
 			if code != 0 {
-				id := int32(code) - 1
-				low, high = min(low, id), max(high, id)
-				ids[n] = id
 				n++
 			}
 		}
-		ids = ids[:n]
+		low++
 	}
+	ids = ids[:n]
 	d.e.ids = ids
-	d.e.body = appendIDs(d.e.body[:0], ids, max(0, high))
-	return int64(low), int64(high)
+	d.e.body = appendIDs(d.e.body[:0], ids, max(1, int32(high))-1)
+	return int64(low) - 1, int64(high) - 1
 }
 
 // constantValue encodes a column that has one text in all rows. Many columns of a log do: encoding

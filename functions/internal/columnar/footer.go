@@ -26,7 +26,7 @@ type groupCounts struct {
 func (f *footer) add(group *rowGroup) {
 	g := groupCounts{rows: int64(len(group.rows)), nulls: make([]int64, len(group.chunks))}
 	for i, c := range group.chunks {
-		g.nulls[i] = int64(c.nulls)
+		g.nulls[i] = int64(c.known.nulls)
 	}
 	f.groups = append(f.groups, g)
 	f.rows += g.rows

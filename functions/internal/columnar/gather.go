@@ -7,9 +7,29 @@ type unsigned interface {
 	uint8 | uint16 | uint32 | uint64
 }
 
-// gatherRanks sets ranks to those of the ids in the given rows, and gives the number of NULLs, whose
-// rank is 0.
-func gatherRanks(ranks []uint32, v *batch.Values, rows, rank []uint32) (nulls int) {
+// gathered is what is known of the values of some rows, which are counted from 0.
+type gathered struct {
+	nulls               int
+	firstNull, lastNull int    // meaningless without NULLs
+	low, high           uint64 // of numbers, as in the batch: plus 1; meaningless where all are NULL
+}
+
+func (g *gathered) addNull(row int) {
+	if g.nulls == 0 {
+		g.firstNull = row
+	}
+	g.nulls++
+	g.lastNull = row
+}
+
+// hasNulls says whether there can be a NULL in the rows of from to to: NODATA records, which have NULL
+// nearly everywhere, come last.
+func (g *gathered) hasNulls(from, to int) bool {
+	return g.nulls > 0 && from <= g.lastNull && to > g.firstNull
+}
+
+// gatherRanks sets ranks to those of the ids in the given rows. The rank of a NULL is 0.
+func gatherRanks(ranks []uint32, v *batch.Values, rows, rank []uint32) gathered {
 	switch v.Width() {
 	case batch.Width8:
 		return gatherRanksOf(ranks, v.U8, rows, rank)
@@ -19,22 +39,16 @@ func gatherRanks(ranks []uint32, v *batch.Values, rows, rank []uint32) (nulls in
 	return gatherRanksOf(ranks, v.U32, rows, rank)
 }
 
-func gatherRanksOf[T unsigned](ranks []uint32, ids []T, rows, rank []uint32) (nulls int) {
+func gatherRanksOf[T unsigned](ranks []uint32, ids []T, rows, rank []uint32) (g gathered) {
 	ranks = ranks[:len(rows)]
 	for i, row := range rows {
 		r := rank[ids[row]]
 		ranks[i] = r
 		if r == 0 {
-			nulls++
+			g.addNull(i)
 		}
 	}
-	return nulls
-}
-
-// gathered is what is known of the numbers of a row group.
-type gathered struct {
-	nulls     int
-	low, high uint64 // as in the batch: plus 1; meaningless where all are NULL
+	return g
 }
 
 // gatherNumbers sets numbers to those in the given rows.
@@ -50,16 +64,17 @@ func gatherNumbers(numbers []uint64, v *batch.Values, rows []uint32) gathered {
 	return gatherNumbersOf(numbers, v.U64, rows)
 }
 
-func gatherNumbersOf[T unsigned](numbers []uint64, values []T, rows []uint32) gathered {
+func gatherNumbersOf[T unsigned](numbers []uint64, values []T, rows []uint32) (g gathered) {
 	numbers = numbers[:len(rows)]
-	low, high, nulls := ^T(0), T(0), 0 // of numbers less 1: NULL wraps around to the greatest
+	low, high := ^T(0), T(0) // the least less 1, so that NULL is the greatest
 	for i, row := range rows {
 		v := values[row]
 		numbers[i] = uint64(v)
 		if v == 0 {
-			nulls++
+			g.addNull(i)
 		}
 		low, high = min(low, v-1), max(high, v)
 	}
-	return gathered{nulls, uint64(low) + 1, uint64(high)}
+	g.low, g.high = uint64(low)+1, uint64(high)
+	return g
 }

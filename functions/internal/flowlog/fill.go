@@ -29,38 +29,65 @@ func (f *fault) String() string {
 	return fmt.Sprintf("%s: want %s from 0 to %d, have %q", f.column.Name, what, f.column.Limit(), text)
 }
 
+// filling is the batch of a day that is being filled.
+type filling struct {
+	*batch.Batch
+	// weight is the size in bytes of the lines that were added since the batch's text was measured.
+	weight int
+}
+
+// textSteps is how often at least the text of a batch is measured until it is full: each time that so
+// large a part of its bound was added in lines. It is measured at a certain line, wherever the text was
+// cut into blocks and chunks, because where a batch ends shows in the outputs' bytes.
+const textSteps = 16
+
 // fill adds lines, each of a valid number of fields, to the open batches. ends are the delimiters
-// that the lines refer to, number is the number of the first line. It stops at the first stretch of lines that holds one it cannot read, and
-// then gives the fault and the number of lines that it did add. An error is the sink's.
+// that the lines refer to, number is the number of the first line. It stops at the first stretch of
+// lines that holds one it cannot read, and then gives the fault and the number of lines that it did
+// add. An error is the sink's.
 func (p *parser) fill(buf []byte, ends []uint32, lines []line, number int64) (done int, bad *fault, err error) {
-	if bad := p.assignDays(buf, ends, lines); bad != nil {
+	runs, bad := p.assignDays(buf, ends, lines)
+	if bad != nil {
 		return 0, bad, nil
 	}
+	if runs > 1 && p.roomFor(ends, lines) {
+		return p.fillByDay(buf, ends, lines)
+	}
+	step := max(1, p.o.BatchText/textSteps)
 	for done < len(lines) {
 		day := p.days[done]
-		n, most := 1, min(len(lines)-done, p.o.BatchRows-p.rows)
-		for n < most && p.days[done+n] == day {
+		f := p.open[day]
+		weight := 0
+		if f != nil {
+			weight = f.weight
+		}
+		n, most := 0, min(len(lines)-done, p.o.BatchRows-p.rows)
+		for n < most && p.days[done+n] == day && weight < step {
+			weight += lines[done+n].size(ends)
 			n++
 		}
-		if p.open[day] == nil { // a line that cannot be read opens no day
+		if f == nil { // a line that cannot be read opens no day
 			if bad := p.checkNumbers(buf, ends, lines[done:done+n]); bad != nil {
 				return done, bad, nil
 			}
+			if f, err = p.begin(day, number+int64(done)); err != nil {
+				return done, nil, err
+			}
 		}
-		b, err := p.batch(day, number+int64(done))
-		if err != nil {
-			return done, nil, err
-		}
-		row := b.Extend(n)
-		if bad := p.fillColumns(b, row, buf, ends, lines[done:done+n], p.seconds[done:done+n]); bad != nil {
-			b.Truncate(row)
+		row := f.Extend(n)
+		if bad := p.fillColumns(f.Batch, row, buf, ends, lines[done:done+n], p.seconds[done:done+n]); bad != nil {
+			f.Truncate(row)
 			return done, bad, nil
 		}
 		p.rows += n
 		done += n
-		if b.DictBytes() > p.o.BatchText/len(p.open) {
-			err = p.handOver(day)
-		} else if p.rows >= p.o.BatchRows {
+		if f.weight = weight; f.weight >= step {
+			f.weight = 0
+			if f.DictBytes() > p.o.BatchText/len(p.open) {
+				err = p.handOver(day)
+			}
+		}
+		if p.rows >= p.o.BatchRows && err == nil {
 			err = p.handOver(p.largest())
 		}
 		if err != nil {
@@ -70,8 +97,69 @@ func (p *parser) fill(buf []byte, ends []uint32, lines []line, number int64) (do
 	return done, nil, nil
 }
 
-// assignDays reads the start times of the lines into p.seconds, and their days into p.days.
-func (p *parser) assignDays(buf []byte, ends []uint32, lines []line) *fault {
+// size gives the size of a line in bytes, with a delimiter.
+func (l *line) size(ends []uint32) int { return int(ends[l.first+l.fields] - ends[l.first]) }
+
+// roomFor says whether all days of the lines are open and no batch ends within them.
+func (p *parser) roomFor(ends []uint32, lines []line) bool {
+	if p.rows+len(lines) >= p.o.BatchRows {
+		return false
+	}
+	size := 0
+	for i := range lines {
+		size += lines[i].size(ends)
+	}
+	for i, day := range p.days {
+		if i > 0 && day == p.days[i-1] {
+			continue
+		}
+		if f := p.open[day]; f == nil || f.weight+size >= p.o.BatchText/textSteps {
+			return false
+		}
+	}
+	return true
+}
+
+// fillByDay is fill for lines that change from day to day and back, as they do around midnight, where
+// no batch ends within them: it adds the lines of one day after those of the other.
+func (p *parser) fillByDay(buf []byte, ends []uint32, lines []line) (done int, bad *fault, err error) {
+	type mark struct {
+		f            *filling
+		rows, weight int
+	}
+	var marks []mark
+	p.taken = append(p.taken[:0], make([]bool, len(lines))...)
+	for i, day := range p.days {
+		if p.taken[i] {
+			continue
+		}
+		f := p.open[day]
+		marks = append(marks, mark{f, f.Rows, f.weight})
+		p.ofDay, p.ofDaySeconds = p.ofDay[:0], p.ofDaySeconds[:0]
+		for j := i; j < len(lines); j++ {
+			if p.days[j] == day {
+				p.taken[j] = true
+				p.ofDay = append(p.ofDay, lines[j])
+				p.ofDaySeconds = append(p.ofDaySeconds, p.seconds[j])
+				f.weight += lines[j].size(ends)
+			}
+		}
+		row := f.Extend(len(p.ofDay))
+		if bad := p.fillColumns(f.Batch, row, buf, ends, p.ofDay, p.ofDaySeconds); bad != nil {
+			for _, m := range marks {
+				m.f.Truncate(m.rows)
+				m.f.weight = m.weight
+			}
+			return 0, bad, nil
+		}
+	}
+	p.rows += len(lines)
+	return len(lines), nil, nil
+}
+
+// assignDays reads the start times of the lines into p.seconds, and their days into p.days. It gives
+// the number of times that the day changes, plus 1.
+func (p *parser) assignDays(buf []byte, ends []uint32, lines []line) (runs int, bad *fault) {
 	p.seconds, p.days = p.seconds[:0], p.days[:0]
 	column := &p.table.Columns[p.table.Column(p.table.TimeColumn)]
 	var day schema.Day
@@ -84,7 +172,7 @@ func (p *parser) assignDays(buf []byte, ends []uint32, lines []line) *fault {
 			if !isNull(buf, start, end) {
 				v, ok := number(buf, start, end)
 				if !ok || v > schema.MaxSeconds {
-					return &fault{column, buf[start:end]}
+					return 0, &fault{column, buf[start:end]}
 				}
 				seconds = int64(v)
 			}
@@ -92,18 +180,21 @@ func (p *parser) assignDays(buf []byte, ends []uint32, lines []line) *fault {
 		p.seconds = append(p.seconds, seconds)
 		switch {
 		case seconds < 0 && p.o.Day == schema.NoDay:
-			return &fault{column: column}
+			return 0, &fault{column: column}
 		case seconds < 0:
-			p.days = append(p.days, p.o.Day)
-			continue
+			day = p.o.Day
+			from, to = 0, 0
 		case seconds < from || seconds >= to:
 			day = schema.DayOf(seconds)
 			from = day.Start().Unix()
 			to = from + 24*60*60
 		}
+		if n := len(p.days); n == 0 || p.days[n-1] != day {
+			runs++
+		}
 		p.days = append(p.days, day)
 	}
-	return nil
+	return runs, nil
 }
 
 // fillColumns sets the rows of b from row on, one column after the other: first the numbers, any of
@@ -332,30 +423,23 @@ func digits(buf []byte, start, n int) (uint64, bool) {
 	return w, bad == 0
 }
 
-// batch gives the open batch of a day, for the line of that number.
-func (p *parser) batch(day schema.Day, line int64) (*batch.Batch, error) {
-	if p.last != nil && p.last.Day == day {
-		return p.last, nil
-	}
-	b, known := p.open[day]
-	if !known && len(p.open) == p.o.MaxPartitions {
+// begin opens a batch for a day that has none, for the line of that number.
+func (p *parser) begin(day schema.Day, line int64) (*filling, error) {
+	if _, known := p.open[day]; !known && len(p.open) == p.o.MaxPartitions {
 		return nil, &Error{Object: p.o.Object, Line: line, Field: p.table.TimeColumn,
 			Reason: fmt.Sprintf("want records of at most %d days in one object, have one more: %s", p.o.MaxPartitions, day)}
 	}
-	if b == nil {
-		b = p.sink.NewBatch(day)
-		p.open[day] = b
-	}
-	p.last = b
-	return b, nil
+	f := &filling{Batch: p.sink.NewBatch(day)}
+	p.open[day] = f
+	return f, nil
 }
 
 // largest gives the day with the most open rows, the earliest of several.
 func (p *parser) largest() schema.Day {
-	var most *batch.Batch
-	for _, b := range p.open {
-		if b != nil && (most == nil || b.Rows > most.Rows || b.Rows == most.Rows && b.Day < most.Day) {
-			most = b
+	var most *filling
+	for _, f := range p.open {
+		if f != nil && (most == nil || f.Rows > most.Rows || f.Rows == most.Rows && f.Day < most.Day) {
+			most = f
 		}
 	}
 	return most.Day
@@ -363,19 +447,16 @@ func (p *parser) largest() schema.Day {
 
 // handOver gives the open batch of a day, if there is one, to the sink.
 func (p *parser) handOver(day schema.Day) error {
-	b := p.open[day]
-	if b == nil {
+	f := p.open[day]
+	if f == nil {
 		return nil
 	}
 	p.open[day] = nil
-	if p.last == b {
-		p.last = nil
-	}
-	p.rows -= b.Rows
-	if b.Rows == 0 {
+	p.rows -= f.Rows
+	if f.Rows == 0 {
 		return nil
 	}
-	if err := p.sink.Batch(b); err != nil {
+	if err := p.sink.Batch(f.Batch); err != nil {
 		return fmt.Errorf("read %s: %w", p.o.Object, err)
 	}
 	return nil

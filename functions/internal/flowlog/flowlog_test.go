@@ -7,9 +7,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -320,6 +322,42 @@ func TestBatchTextIsBounded(t *testing.T) {
 	compare(t, text.String(), o)
 	if got := readText(text.String(), o); len(got.batches) < 15 {
 		t.Errorf("%d batches of 2 MB of distinct text, at most 100 kB each wanted", len(got.batches))
+	}
+}
+
+// Where a batch ends depends on the text alone: not on how the stream comes in, nor on who inflates it.
+func TestInvariantIdentityOfBatches(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	var text strings.Builder
+	text.WriteString(header)
+	for i := range 8000 {
+		line := edit(13, fmt.Sprint(1676937600+i/100+r.IntN(100)-90)) // around midnight
+		if r.IntN(10) == 0 {
+			line = strings.Replace(line, "JFK6-2", fmt.Sprintf("%d%s", i, strings.Repeat("x", r.IntN(500))), 1)
+		}
+		if r.IntN(500) == 0 {
+			line = "x"
+		}
+		text.WriteString(line + "\n")
+	}
+	stream := compress(text.String())
+	for _, o := range []Options{{BatchText: 10_000}, {BatchRows: 700}, {BatchText: 30_000, BatchRows: 1500}} {
+		o.Day = schema.NoDay
+		want := read(bytes.NewReader(stream), o)
+		if len(want.batches) < 10 || len(want.rows) != 2 || want.counts.Rejected == 0 {
+			t.Fatalf("%d batches, %d days, %+v", len(want.batches), len(want.rows), want.counts)
+		}
+		standard := o
+		standard.StandardGunzip = true
+		for name, got := range map[string]result{
+			"byte by byte":         read(iotest.OneByteReader(bytes.NewReader(stream)), o),
+			"by halves":            read(iotest.HalfReader(bytes.NewReader(stream)), o),
+			"the standard library": read(bytes.NewReader(stream), standard),
+		} {
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%+v: %s gives batches\n%v\nwant\n%v", o, name, got.batches, want.batches)
+			}
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"github.com/flowlake/flowlake/functions/internal/batch"
 	"github.com/flowlake/flowlake/schema"
 )
 
@@ -35,9 +34,8 @@ type parser struct {
 	started  bool // the first line that is not blank was read
 	skipping bool // the text is inside a line that was rejected as too long
 
-	open map[schema.Day]*batch.Batch // nil for a day whose batches were handed over
-	last *batch.Batch                // the batch that was filled last, or nil
-	rows int                         // the rows of all open batches together
+	open map[schema.Day]*filling // nil for a day whose batches were handed over
+	rows int                     // the rows of all open batches together
 
 	ends    [maxChunk + 10]uint32 // positions of delimiters; the first is the one in front of the chunk
 	masks   masks
@@ -46,10 +44,15 @@ type parser struct {
 	one     []uint32 // delimiters of a line that is read on its own
 	seconds []int64  // start times of the lines that are being filled, -1 for NULL
 	days    []schema.Day
+
+	// Of fillByDay: which lines were taken, and those of one day.
+	taken        []bool
+	ofDay        []line
+	ofDaySeconds []int64
 }
 
 func newParser(t *schema.Table, o Options, sink Sink) *parser {
-	p := &parser{table: t, o: o, sink: sink, open: make(map[schema.Day]*batch.Batch)}
+	p := &parser{table: t, o: o, sink: sink, open: make(map[schema.Day]*filling)}
 	p.setLayout(t.DefaultLayout())
 	return p
 }
