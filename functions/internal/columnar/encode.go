@@ -11,6 +11,7 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
+	"github.com/flowlake/flowlake/functions/internal/batch"
 	"github.com/flowlake/flowlake/schema"
 )
 
@@ -106,7 +107,7 @@ func (e *encoder) column(c *chunk, g *rowGroup, i int, codec *format.Compression
 	var values encoding
 	if declared.Type == schema.String {
 		values = e.texts(c, g, i)
-		if declared.Bloom && c.known.nulls < len(g.rows) {
+		if declared.Bloom && len(e.ranks) > 0 {
 			if err := e.addBloom(c, &g.texts[i], e.ranks); err != nil {
 				return err
 			}
@@ -123,20 +124,7 @@ func (e *encoder) column(c *chunk, g *rowGroup, i int, codec *format.Compression
 	for from := 0; from < len(g.rows); from += pageRows {
 		to := min(from+pageRows, len(g.rows))
 		p := page{firstRow: from, rows: to - from}
-		nulls := e.nulls[:0]
-		switch {
-		case c.known.nulls == len(g.rows):
-			p.nulls = p.rows
-			e.levels = noLevels(e.levels[:0], p.rows)
-		case c.known.hasNulls(from, to):
-			nulls = values.nulls(nulls, from, to)
-			p.nulls = len(nulls)
-			e.levels = levels(e.levels[:0], p.rows, nulls)
-		default:
-			e.levels = levels(e.levels[:0], p.rows, nil)
-		}
-		e.nulls = nulls
-		p.low, p.high = values.page(from, to, nulls)
+		p.nulls, p.low, p.high = values.page(from, to)
 		c.metadata.Statistics.NullCount += int64(p.nulls)
 		e.addDataPage(p, e.levels, e.body)
 	}
@@ -146,7 +134,6 @@ func (e *encoder) column(c *chunk, g *rowGroup, i int, codec *format.Compression
 // texts prepares the encoding of a text column.
 func (e *encoder) texts(c *chunk, g *rowGroup, i int) encoding {
 	d := &g.texts[i]
-	e.codes = resize(e.codes, len(g.rows))
 	e.ranks = e.ranks[:0]
 	value := func(id int64) []byte { return d.text(e.ranks[id]) }
 	switch {
@@ -156,35 +143,39 @@ func (e *encoder) texts(c *chunk, g *rowGroup, i int) encoding {
 	case g.constant(i):
 		e.ranks = append(e.ranks, 1)
 		e.putTexts(d)
-		return constantValue{dictionaryValues{e, 1, value}}
+		return constantValue{dictionaryValues{e, c, 1, value}}
 	}
-	c.known = gatherRanks(e.codes, &g.batch.Columns[i].Values, g.rows, d.rank)
-	if c.known.nulls == len(g.rows) {
-		return noValues{e}
-	}
+	values := &g.batch.Columns[i].Values
 	if g.whole {
 		for rank := range d.keys {
 			e.ranks = append(e.ranks, uint32(rank+1))
 		}
-	} else { // the dictionary has the texts of this row group only
-		e.present = resize(e.present, len(d.keys)+1)
-		clear(e.present)
-		for _, rank := range e.codes {
-			e.present[rank] = 1
-		}
-		for rank := range d.keys {
-			if rank++; e.present[rank] != 0 {
-				e.ranks = append(e.ranks, uint32(rank))
-				e.present[rank] = uint32(len(e.ranks))
-			}
-		}
-		e.present[0] = 0
-		for row, rank := range e.codes {
-			e.codes[row] = e.present[rank]
+		e.putTexts(d)
+		return textValues{dictionaryValues{e, c, len(e.ranks), value}, values, g.rows, d.rank}
+	}
+	// The dictionary has the texts of this row group only.
+	e.codes = resize(e.codes, len(g.rows))
+	c.known = gatherRanks(e.codes, values, g.rows, d.rank)
+	if c.known.nulls == len(g.rows) {
+		return noValues{e}
+	}
+	e.present = resize(e.present, len(d.keys)+1)
+	clear(e.present)
+	for _, rank := range e.codes {
+		e.present[rank] = 1
+	}
+	for rank := range d.keys {
+		if rank++; e.present[rank] != 0 {
+			e.ranks = append(e.ranks, uint32(rank))
+			e.present[rank] = uint32(len(e.ranks))
 		}
 	}
+	e.present[0] = 0
+	for row, rank := range e.codes {
+		e.codes[row] = e.present[rank]
+	}
 	e.putTexts(d)
-	return dictionaryValues{e, len(e.ranks), value}
+	return dictionaryValues{e, c, len(e.ranks), value}
 }
 
 // putTexts makes the dictionary page, of the texts of the ranks.
@@ -199,22 +190,23 @@ func (e *encoder) putTexts(d *textDictionary) {
 
 // integers prepares the encoding of a column of numbers, of which it chooses one.
 func (e *encoder) integers(c *chunk, g *rowGroup, i int) encoding {
-	e.numbers = resize(e.numbers, len(g.rows))
-	c.known = gatherNumbers(e.numbers, &g.batch.Columns[i].Values, g.rows)
-	declared := &g.batch.Table.Columns[i]
+	declared, values := &g.batch.Table.Columns[i], &g.batch.Columns[i].Values
 	put := putter(declared.Type)
-	if c.known.nulls == len(g.rows) {
+	if declared.Plain {
+		return plainValues{e, c, values, g.rows, put}
+	}
+	e.numbers, e.codes = resize(e.numbers, len(g.rows)), resize(e.codes, len(g.rows))
+	c.known = gatherNumbers(e.numbers, values, g.rows)
+	switch {
+	case c.known.nulls == len(g.rows):
 		return noValues{e}
+	case !e.sorted.build(e.codes, e.numbers, c.known):
+		c.known = gathered{}
+		return plainValues{e, c, values, g.rows, put}
 	}
-	if !declared.Plain {
-		e.codes = resize(e.codes, len(g.rows))
-		if e.sorted.build(e.codes, e.numbers, c.known) {
-			e.entries = put(e.entries[:0], e.sorted.numbers)
-			numbers := e.sorted.numbers
-			return dictionaryValues{e, len(numbers), func(id int64) []byte { return put(nil, numbers[id:id+1]) }}
-		}
-	}
-	return plainValues{e, put}
+	e.entries = put(e.entries[:0], e.sorted.numbers)
+	numbers := e.sorted.numbers
+	return dictionaryValues{e, c, len(numbers), func(id int64) []byte { return put(nil, numbers[id:id+1]) }}
 }
 
 // encoding is how the values of a column are represented in its pages. Values are compared by keys:
@@ -222,11 +214,9 @@ func (e *encoder) integers(c *chunk, g *rowGroup, i int) encoding {
 type encoding interface {
 	// dictionary gives the dictionary page and its number of entries, 0 if there is none.
 	dictionary() ([]byte, int)
-	// nulls appends the rows of from to to that are NULL, counted from from.
-	nulls(rows []uint32, from, to int) []uint32
-	// page puts the body of the page of those rows, less the NULLs, into the encoder, and gives the
-	// keys of its least and greatest value.
-	page(from, to int, nulls []uint32) (low, high int64)
+	// page puts the levels of the page of those rows and its body into the encoder, and gives the
+	// number of NULLs and the keys of its least and greatest value.
+	page(from, to int) (nulls int, low, high int64)
 	// bound gives the value of a key in PLAIN encoding, a text without its length.
 	bound(key int64) []byte
 	// kind is the encoding's name in the format.
@@ -240,17 +230,16 @@ func (noValues) dictionary() ([]byte, int) { return nil, 0 }
 func (noValues) bound(int64) []byte        { return nil }
 func (noValues) kind() format.Encoding     { return format.Plain }
 
-func (noValues) nulls(rows []uint32, _, _ int) []uint32 { return rows } // nobody asks
-
-func (v noValues) page(int, int, []uint32) (low, high int64) {
-	v.e.body = v.e.body[:0]
-	return 0, 0
+func (v noValues) page(from, to int) (nulls int, low, high int64) {
+	v.e.levels, v.e.body = noLevels(v.e.levels[:0], to-from), v.e.body[:0]
+	return to - from, 0, 0
 }
 
 // dictionaryValues encodes the encoder's codes as ids in a sorted dictionary: a code is an id plus 1,
 // or 0 for NULL. The keys are the ids.
 type dictionaryValues struct {
 	e     *encoder
+	c     *chunk
 	size  int // of the dictionary
 	value func(id int64) []byte
 }
@@ -259,15 +248,16 @@ func (d dictionaryValues) dictionary() ([]byte, int) { return d.e.entries, d.siz
 func (d dictionaryValues) bound(key int64) []byte    { return d.value(key) }
 func (d dictionaryValues) kind() format.Encoding     { return format.RLEDictionary }
 
-func (d dictionaryValues) nulls(rows []uint32, from, to int) []uint32 {
-	return appendNulls(rows, d.e.codes[from:to])
-}
-
-func (d dictionaryValues) page(from, to int, nulls []uint32) (int64, int64) {
+func (d dictionaryValues) page(from, to int) (nulls int, least, greatest int64) {
+	d.e.nulls = d.e.nulls[:0]
+	if d.c.known.hasNulls(from, to) {
+		d.e.nulls = appendNulls(d.e.nulls, d.e.codes[from:to])
+	}
+	d.e.levels = levels(d.e.levels[:0], to-from, d.e.nulls)
 	ids := resize(d.e.ids, to-from)
 	low, high := ^uint32(0), uint32(0)
 	n := 0
-	if len(nulls) == 0 {
+	if len(d.e.nulls) == 0 {
 		n = len(ids)
 		for i, code := range d.e.codes[from:to] {
 			low, high = min(low, code), max(high, code)
@@ -287,50 +277,72 @@ func (d dictionaryValues) page(from, to int, nulls []uint32) (int64, int64) {
 	ids = ids[:n]
 	d.e.ids = ids
 	d.e.body = appendIDs(d.e.body[:0], ids, max(1, int32(high))-1)
-	return int64(low) - 1, int64(high) - 1
+	return len(d.e.nulls), int64(low) - 1, int64(high) - 1
+}
+
+// textValues encodes a column of texts whose dictionary is that of the batch, so that the ids of a page
+// can be gathered at once.
+type textValues struct {
+	dictionaryValues
+	values *batch.Values
+	rows   []uint32
+	rank   []uint32
+}
+
+func (t textValues) page(from, to int) (nulls int, low, high int64) {
+	e, rows := t.e, t.rows[from:to]
+	ids := resize(e.ids, len(rows))
+	n, least, greatest := gatherIDs(ids, t.values, rows, t.rank)
+	e.ids, e.nulls = ids[:n], e.nulls[:0]
+	if n < len(rows) {
+		for i, row := range rows {
+			if t.values.At(int(row)) == 0 {
+				e.nulls = append(e.nulls, uint32(i))
+			}
+		}
+	}
+	t.c.known.nulls += len(rows) - n
+	e.levels = levels(e.levels[:0], len(rows), e.nulls)
+	e.body = appendIDs(e.body[:0], e.ids, max(1, int32(greatest))-1)
+	return len(e.nulls), int64(least) - 1, int64(greatest) - 1
 }
 
 // constantValue encodes a column that has one text in all rows. Many columns of a log do: encoding
 // takes 7 % more time where they are gathered like the others.
 type constantValue struct{ dictionaryValues }
 
-func (v constantValue) page(from, to int, _ []uint32) (low, high int64) {
+func (v constantValue) page(from, to int) (nulls int, low, high int64) {
+	v.e.levels = levels(v.e.levels[:0], to-from, nil)
 	v.e.body = appendRun(v.e.body[:0], to-from)
-	return 0, 0
+	return 0, 0, 0
 }
 
-// plainValues encodes the encoder's numbers as they are. The keys are the numbers.
+// plainValues encodes numbers as they are. The keys are the numbers.
 type plainValues struct {
-	e   *encoder
-	put putNumbers
+	e      *encoder
+	c      *chunk
+	values *batch.Values
+	rows   []uint32
+	put    putNumbers
 }
 
 func (plainValues) dictionary() ([]byte, int) { return nil, 0 }
 func (plainValues) kind() format.Encoding     { return format.Plain }
 func (p plainValues) bound(key int64) []byte  { return p.put(nil, []uint64{uint64(key) + 1}) }
 
-func (p plainValues) nulls(rows []uint32, from, to int) []uint32 {
-	return appendNulls(rows, p.e.numbers[from:to])
-}
-
-func (p plainValues) page(from, to int, nulls []uint32) (int64, int64) {
-	numbers := p.e.numbers[from:to]
-	if len(nulls) > 0 {
-		n := 0
-		for _, v := range numbers {
-			if v != 0 {
-				numbers[n] = v
-				n++
-			}
-		}
-		numbers = numbers[:n]
+func (p plainValues) page(from, to int) (nulls int, low, high int64) {
+	p.e.numbers = resize(p.e.numbers, to-from)
+	numbers := p.e.numbers
+	known := gatherNumbers(numbers, p.values, p.rows[from:to])
+	p.e.nulls = p.e.nulls[:0]
+	if known.nulls > 0 {
+		p.e.nulls = appendNulls(p.e.nulls, numbers)
+		numbers = slices.DeleteFunc(numbers, func(n uint64) bool { return n == 0 })
 	}
-	low, high := ^uint64(0), uint64(0)
-	for _, v := range numbers {
-		low, high = min(low, v), max(high, v)
-	}
+	p.c.known.nulls += known.nulls
+	p.e.levels = levels(p.e.levels[:0], to-from, p.e.nulls)
 	p.e.body = p.put(p.e.body[:0], numbers)
-	return int64(low - 1), int64(high - 1)
+	return len(p.e.nulls), int64(known.low) - 1, int64(known.high) - 1
 }
 
 func appendNulls[T unsigned](rows []uint32, values []T) []uint32 {

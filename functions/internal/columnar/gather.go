@@ -51,6 +51,34 @@ func gatherRanksOf[T unsigned](ranks []uint32, ids []T, rows, rank []uint32) (g 
 	return g
 }
 
+// gatherIDs sets ids to the ranks of the ids in the given rows, less 1, and leaves the NULLs out. It gives
+// the number of ids and the bounds of the ranks.
+func gatherIDs(ids []int32, v *batch.Values, rows, rank []uint32) (n int, low, high uint32) {
+	switch v.Width() {
+	case batch.Width8:
+		return gatherIDsOf(ids, v.U8, rows, rank)
+	case batch.Width16:
+		return gatherIDsOf(ids, v.U16, rows, rank)
+	}
+	return gatherIDsOf(ids, v.U32, rows, rank)
+}
+
+func gatherIDsOf[T unsigned](ids []int32, values []T, rows, rank []uint32) (n int, low, high uint32) {
+	low = ^uint32(0)
+	ids = ids[:len(rows)]
+	for _, row := range rows {
+		r := rank[values[row]]
+		// A NULL is put down as well, and is the greatest there; the next one takes its place, because
+		// a jump around it could not be foreseen.
+		low, high = min(low, r-1), max(high, r)
+		ids[n] = int32(r - 1)
+		if r != 0 {
+			n++
+		}
+	}
+	return n, low + 1, high
+}
+
 // gatherNumbers sets numbers to those in the given rows.
 func gatherNumbers(numbers []uint64, v *batch.Values, rows []uint32) gathered {
 	switch v.Width() {

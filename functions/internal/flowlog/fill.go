@@ -120,21 +120,23 @@ func (p *parser) roomFor(ends []uint32, lines []line) bool {
 	return true
 }
 
+// mark is how far a batch was filled.
+type mark struct {
+	*filling
+	rows, weight int
+}
+
 // fillByDay is fill for lines that change from day to day and back, as they do around midnight, where
 // no batch ends within them: it adds the lines of one day after those of the other.
 func (p *parser) fillByDay(buf []byte, ends []uint32, lines []line) (done int, bad *fault, err error) {
-	type mark struct {
-		f            *filling
-		rows, weight int
-	}
-	var marks []mark
+	p.marks = p.marks[:0]
 	p.taken = append(p.taken[:0], make([]bool, len(lines))...)
 	for i, day := range p.days {
 		if p.taken[i] {
 			continue
 		}
 		f := p.open[day]
-		marks = append(marks, mark{f, f.Rows, f.weight})
+		p.marks = append(p.marks, mark{f, f.Rows, f.weight})
 		p.ofDay, p.ofDaySeconds = p.ofDay[:0], p.ofDaySeconds[:0]
 		for j := i; j < len(lines); j++ {
 			if p.days[j] == day {
@@ -146,9 +148,9 @@ func (p *parser) fillByDay(buf []byte, ends []uint32, lines []line) (done int, b
 		}
 		row := f.Extend(len(p.ofDay))
 		if bad := p.fillColumns(f.Batch, row, buf, ends, p.ofDay, p.ofDaySeconds); bad != nil {
-			for _, m := range marks {
-				m.f.Truncate(m.rows)
-				m.f.weight = m.weight
+			for _, m := range p.marks {
+				m.Truncate(m.rows)
+				m.filling.weight = m.weight
 			}
 			return 0, bad, nil
 		}

@@ -45,7 +45,8 @@ type parser struct {
 	seconds []int64  // start times of the lines that are being filled, -1 for NULL
 	days    []schema.Day
 
-	// Of fillByDay: which lines were taken, and those of one day.
+	// Of fillByDay: how far the batches were filled before, which lines were taken, and those of one day.
+	marks        []mark
 	taken        []bool
 	ofDay        []line
 	ofDaySeconds []int64
