@@ -76,7 +76,7 @@ func (o *replayOptions) run(c *cobra.Command, sources []string) error {
 	config := etl.Config{
 		Table:          schema.Tables()[0],
 		Codec:          columnar.Codec(o.codec),
-		Threads:        max(1, runtime.GOMAXPROCS(0)-1), // inflating and parsing need a processor as well
+		Threads:        runtime.GOMAXPROCS(0),
 		SortRows:       o.sorted,
 		RowGroupRows:   o.rows,
 		MaxLine:        o.maxLine,

@@ -54,8 +54,8 @@ func Codecs() []Codec { return []Codec{Zstd, Snappy} }
 // build in it, two builds would write different bytes.
 const CreatedBy = "flowlake version 1 (build 0)"
 
-// DefaultRowGroupRows is the default of [Options].RowGroupRows.
-const DefaultRowGroupRows = 128 << 10
+// DefaultRowGroupRows is the default of [Options].RowGroupRows: four pages.
+const DefaultRowGroupRows = 4 * pageRows
 
 // Options says how to write.
 type Options struct {
@@ -64,21 +64,21 @@ type Options struct {
 	// RowGroupRows is the number of rows of a row group, of which the last of a batch has up to a
 	// quarter more; 0 stands for [DefaultRowGroupRows].
 	RowGroupRows int
-	// Threads is the number of columns of a batch that are encoded at the same time; 0 stands for 1.
-	// It does not change the bytes.
-	Threads int
+	// Idle is the number of encoders, some megabytes each, that are kept for the next batch; 0 stands
+	// for 1.
+	Idle int
 }
 
 // Pool makes writers, which borrow encoders and windows from it for the time of one batch: their
 // tables and buffers, some megabytes, serve file after file. It may be used by goroutines at the same
 // time.
 type Pool struct {
-	codec   Codec
-	rows    int
-	threads int
+	codec Codec
+	rows  int
+	idle  int
 
 	mu      sync.Mutex
-	free    []*encoder // at most threads of them
+	free    []*encoder // at most idle of them
 	windows []*window  // at most one
 }
 
@@ -88,7 +88,7 @@ func NewPool(o Options) (*Pool, error) {
 	if !slices.Contains(Codecs(), o.Codec) {
 		return nil, fmt.Errorf("unknown codec %q, want one of %q", string(o.Codec), Codecs())
 	}
-	return &Pool{codec: o.Codec, rows: cmp.Or(o.RowGroupRows, DefaultRowGroupRows), threads: max(1, o.Threads)}, nil
+	return &Pool{codec: o.Codec, rows: cmp.Or(o.RowGroupRows, DefaultRowGroupRows), idle: max(1, o.Idle)}, nil
 }
 
 // NewWriter begins a file. Bytes go to w as row groups are finished; w sees no other calls than
@@ -111,7 +111,7 @@ func (p *Pool) get() (*encoder, error) {
 func (p *Pool) put(e *encoder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.free) < p.threads {
+	if len(p.free) < p.idle {
 		p.free = append(p.free, e)
 	}
 }

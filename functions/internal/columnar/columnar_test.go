@@ -76,6 +76,12 @@ func sorted(t *schema.Table, rows [][]string) [][]string {
 // write gives the file that holds the batches.
 func write(t testing.TB, table *schema.Table, o Options, metadata []Metadata, batches ...*batch.Batch) []byte {
 	t.Helper()
+	return writeBy(t, 2, table, o, metadata, batches...)
+}
+
+// writeBy is write with so many goroutines.
+func writeBy(t testing.TB, threads int, table *schema.Table, o Options, metadata []Metadata, batches ...*batch.Batch) []byte {
+	t.Helper()
 	var buf bytes.Buffer
 	pool, err := NewPool(o)
 	if err != nil {
@@ -83,7 +89,7 @@ func write(t testing.TB, table *schema.Table, o Options, metadata []Metadata, ba
 	}
 	w := pool.NewWriter(&buf, table)
 	for _, b := range batches {
-		if err := w.Write(b); err != nil {
+		if err := w.Write(b, threads); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -102,7 +108,7 @@ func TestRoundTrip(t *testing.T) {
 		for _, codec := range Codecs() {
 			for _, sizes := range [][]int{{}, {1}, {pageRows}, {pageRows + 1, 3}, {40_000, 5, 33_000, 1}} {
 				t.Run(fmt.Sprint(table.Name, codec, sizes), func(t *testing.T) {
-					o := Options{Codec: codec, Threads: 2}
+					o := Options{Codec: codec}
 					if len(sizes) > 2 {
 						o.RowGroupRows = 9000 // several of them for a batch
 					}
@@ -141,9 +147,9 @@ func TestInvariantIdentityWhateverTheThreads(t *testing.T) {
 	b, _ := sample(table, 30_000, 1)
 	small, _ := sample(table, 100, 2)
 	metadata := []Metadata{{"b", "2"}, {"a", "1"}}
-	want := write(t, table, Options{Threads: 1}, metadata, b, small, b)
+	want := writeBy(t, 1, table, Options{}, metadata, b, small, b)
 	for _, threads := range []int{0, 2, 3, 8, 64} {
-		if got := write(t, table, Options{Threads: threads}, metadata, b, small, b); !bytes.Equal(got, want) {
+		if got := writeBy(t, threads, table, Options{}, metadata, b, small, b); !bytes.Equal(got, want) {
 			t.Errorf("%d threads give other bytes", threads)
 		}
 	}
@@ -164,11 +170,11 @@ func TestTooManyRowGroupsIsAnError(t *testing.T) {
 	w := pool.NewWriter(io.Discard, table)
 	b, _ := sample(table, 1, 1)
 	for range maxGroups {
-		if err := w.Write(b); err != nil {
+		if err := w.Write(b, 1); err != nil {
 			t.Fatal(err)
 		}
 	}
-	err = w.Write(b)
+	err = w.Write(b, 1)
 	var r interface{ Retryable() bool }
 	if !errors.As(err, &r) || r.Retryable() {
 		t.Errorf("error %v", err)
@@ -345,7 +351,7 @@ func TestTrapErrorsOfCloseAreNotIgnored(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := pool.NewWriter(&limited{after}, table)
-		err = w.Write(b)
+		err = w.Write(b, 1)
 		if err == nil {
 			_, err = w.Close(nil)
 		}
@@ -381,7 +387,7 @@ func BenchmarkEncode(b *testing.B) {
 	for b.Loop() {
 		file = new(bytes.Buffer)
 		w := pool.NewWriter(file, table)
-		if err := w.Write(data); err != nil {
+		if err := w.Write(data, 1); err != nil {
 			b.Fatal(err)
 		}
 		if _, err := w.Close(nil); err != nil {

@@ -43,17 +43,19 @@ func (errTooManyGroups) Retryable() bool { return false }
 // magic begins and ends a Parquet file.
 const magic = "PAR1"
 
-// Write writes a batch, sorted by the table's sort column, as one or more row groups. The batch may be
-// reused when Write returns.
-func (w *Writer) Write(b *batch.Batch) error {
+// Write writes a batch, sorted by the table's sort column, as one or more row groups, with at most so
+// many goroutines; 0 stands for 1. Their number does not change the bytes. The batch may be reused when
+// Write returns.
+func (w *Writer) Write(b *batch.Batch, threads int) error {
+	threads = max(1, threads)
 	if b.Rows == 0 {
 		return nil
 	}
 	window := w.pool.window()
 	defer w.pool.putWindow(window)
-	window.prepare(b, w.pool.threads)
+	window.prepare(b, threads)
 	for _, g := range window.groups(w.pool.rows) {
-		if err := w.group(&g); err != nil {
+		if err := w.group(&g, threads); err != nil {
 			return err
 		}
 	}
@@ -61,11 +63,11 @@ func (w *Writer) Write(b *batch.Batch) error {
 }
 
 // group writes a row group.
-func (w *Writer) group(group *rowGroup) error {
+func (w *Writer) group(group *rowGroup, threads int) error {
 	if len(w.groups) == maxGroups {
 		return errTooManyGroups{}
 	}
-	if err := w.encode(group); err != nil {
+	if err := w.encode(group, threads); err != nil {
 		return err
 	}
 	if err := w.begin(); err != nil {
@@ -122,7 +124,7 @@ func (w *Writer) begin() error {
 }
 
 // encode encodes the columns of a row group, several at the same time.
-func (w *Writer) encode(group *rowGroup) error {
+func (w *Writer) encode(group *rowGroup, threads int) error {
 	// Columns go to whichever encoder is free, those that take long first, so that all encoders end
 	// at about the same time. A chunk's bytes do not depend on its encoder.
 	columns := make(chan int, len(w.table.Columns))
@@ -135,7 +137,7 @@ func (w *Writer) encode(group *rowGroup) error {
 	}
 	close(columns)
 	var g errgroup.Group
-	for range w.pool.threads {
+	for range threads {
 		g.Go(func() error {
 			e, err := w.pool.get()
 			if err != nil {

@@ -62,14 +62,14 @@ type Config struct {
 	Table *schema.Table
 	// Codec compresses the outputs; default ZSTD. It changes the outputs' bytes.
 	Codec columnar.Codec
-	// Threads is the number of columns of one object that are encoded at the same time; default 1.
-	// Inflating and parsing have a goroutine each besides.
+	// Threads is the number of processors that one object may use at the same time; default 1. It does
+	// not change the outputs' bytes.
 	Threads int
-	// RowGroupRows is the number of rows of a row group; default 131,072. It changes the outputs'
+	// RowGroupRows is the number of rows of a row group; default 128,000. It changes the outputs'
 	// bytes.
 	RowGroupRows int
 	// SortRows is the number of rows that are sorted together and held in memory for it, at most
-	// that of all days of an object; default 131,072. An object of no more rows is sorted whole. It
+	// that of all days of an object; default 128,000. An object of no more rows is sorted whole. It
 	// changes the outputs' bytes. One object in conversion needs about 50 bytes for each of them,
 	// twice over.
 	SortRows int
@@ -124,7 +124,7 @@ func New(c Config, lake Lake, catalog Catalog) (*Converter, error) {
 	c.Threads = cmp.Or(c.Threads, 1)
 	c.SortRows = cmp.Or(c.SortRows, flowlog.DefaultBatchRows)
 	rejects := c.Table.Rejects()
-	files, err := columnar.NewPool(columnar.Options{Codec: c.Codec, RowGroupRows: c.RowGroupRows, Threads: c.Threads})
+	files, err := columnar.NewPool(columnar.Options{Codec: c.Codec, RowGroupRows: c.RowGroupRows, Idle: c.Threads})
 	if err != nil {
 		return nil, fmt.Errorf("conversion settings: %w", err)
 	}

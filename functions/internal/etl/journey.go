@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -55,7 +56,7 @@ func (j *journey) convert(ctx context.Context, body io.Reader) error {
 	g, stage := errgroup.WithContext(ctx)
 	// One batch is being filled while another is being encoded. The sender closes the channel.
 	batches := make(chan *batch.Batch)
-	j.source = sourceReader{ctx: stage, r: body, hash: sha256.New()}
+	j.source.ctx, j.source.r, j.source.hash = stage, body, sha256.New()
 	g.Go(func() error {
 		defer close(batches)
 		s := &sink{journey: j, ctx: stage, batches: batches, firstDay: schema.NoDay}
@@ -75,7 +76,11 @@ func (j *journey) convert(ctx context.Context, body io.Reader) error {
 	})
 	g.Go(func() error {
 		for b := range batches {
-			if err := j.write(ctx, b); err != nil {
+			threads := j.config.Threads
+			if !j.source.ended.Load() {
+				threads-- // for the reading stage, which takes longer than this one: else it waits
+			}
+			if err := j.write(ctx, b, threads); err != nil {
 				return fmt.Errorf("convert %s: %w", j.url, err)
 			}
 			j.batches[b.Table].Put(b)
@@ -85,8 +90,8 @@ func (j *journey) convert(ctx context.Context, body io.Reader) error {
 	return g.Wait()
 }
 
-// write writes a batch to the output of its table and day.
-func (j *journey) write(ctx context.Context, b *batch.Batch) error {
+// write writes a batch to the output of its table and day, with so many goroutines.
+func (j *journey) write(ctx context.Context, b *batch.Batch, threads int) error {
 	id := outputID{b.Table, b.Day}
 	o := j.outputs[id]
 	if o == nil {
@@ -98,7 +103,7 @@ func (j *journey) write(ctx context.Context, b *batch.Batch) error {
 		o = &output{Output: Output{Table: b.Table.Name, Key: key, Day: b.Day}, table: b.Table, object: object, file: j.files.NewWriter(object, b.Table)}
 		j.outputs[id] = o // from here on, abort takes care of it
 	}
-	if err := o.file.Write(b); err != nil {
+	if err := o.file.Write(b, threads); err != nil {
 		return fmt.Errorf("write %s: %w", o.Key, err)
 	}
 	o.Rows += int64(b.Rows)
@@ -205,6 +210,8 @@ type sourceReader struct {
 	r    io.Reader
 	hash hash.Hash
 	size int64
+	// ended says that all was read, or as much as could be.
+	ended atomic.Bool
 }
 
 func (s *sourceReader) Read(p []byte) (int, error) {
@@ -214,5 +221,8 @@ func (s *sourceReader) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	s.hash.Write(p[:n])
 	s.size += int64(n)
+	if err != nil {
+		s.ended.Store(true)
+	}
 	return n, err
 }

@@ -32,7 +32,7 @@ type sink struct {
 const pooledBatches = 3
 
 // gzipPerRow is less gzip than a record takes, in bytes: 33 are usual.
-const gzipPerRow = 24
+const gzipPerRow = 30
 
 // NewBatch gives an empty batch.
 func (s *sink) NewBatch(day schema.Day) *batch.Batch {

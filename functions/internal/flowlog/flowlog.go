@@ -27,7 +27,7 @@ import (
 // Defaults of [Options].
 const (
 	DefaultMaxLine       = 64 << 10
-	DefaultBatchRows     = 128 << 10
+	DefaultBatchRows     = 128_000
 	DefaultMaxPartitions = 64
 	// DefaultBatchText is three times what a batch holds in which every address is an IPv6 one and
 	// differs from all others.
