@@ -68,53 +68,8 @@ type numberKey struct {
 // build sets codes to the place of each number among the distinct ones, from 1 on, and to 0 for a
 // NULL, which is 0 among the numbers. It gives false where there are so many distinct numbers that a
 // dictionary would not pay: more than half as many as rows.
-func (d *numberDictionary) build(codes []uint32, numbers []uint64, g gathered) bool {
+func (d *numberDictionary) build(codes []uint32, numbers []uint64) bool {
 	most := len(numbers)/2 + 16
-	if g.nulls == len(numbers) {
-		d.numbers = d.numbers[:0]
-		clear(codes)
-		return true
-	}
-	// Times and ports lie close together: a table by number needs neither a hash nor a sort, and
-	// takes a third of the time.
-	if span := g.high - g.low; span < uint64(2*len(numbers)+1<<16) {
-		return d.buildTable(codes, numbers, g.low, int(span)+1, most)
-	}
-	return d.buildHash(codes, numbers, most)
-}
-
-func (d *numberDictionary) buildTable(codes []uint32, numbers []uint64, low uint64, span, most int) bool {
-	// One entry for NULL in front, of number low-1.
-	d.places = resize(d.places, span+1)
-	clear(d.places)
-	base := low - 1
-	for _, n := range numbers {
-		if n == 0 {
-			n = base
-		}
-		d.places[n-base] = 1
-	}
-	d.places[0] = 0
-	d.numbers = d.numbers[:0]
-	for i, present := range d.places {
-		if present != 0 {
-			d.numbers = append(d.numbers, base+uint64(i))
-			d.places[i] = uint32(len(d.numbers))
-		}
-	}
-	if len(d.numbers) > most {
-		return false
-	}
-	for i, n := range numbers {
-		if n == 0 {
-			n = base
-		}
-		codes[i] = d.places[n-base]
-	}
-	return true
-}
-
-func (d *numberDictionary) buildHash(codes []uint32, numbers []uint64, most int) bool {
 	d.slots = resize(d.slots, 1<<bits.Len(uint(2*most)))
 	clear(d.slots)
 	d.keys = d.keys[:0]

@@ -139,14 +139,9 @@ func (e *encoder) texts(c *chunk, g *rowGroup, i int) encoding {
 	d := &g.texts[i]
 	e.ranks = e.ranks[:0]
 	value := func(id int64) []byte { return d.text(e.ranks[id]) }
-	switch {
-	case len(d.keys) == 0:
+	if len(d.keys) == 0 {
 		c.known.nulls = len(g.rows)
 		return noValues{e}
-	case g.constant(i):
-		e.ranks = append(e.ranks, 1)
-		e.putTexts(d)
-		return constantValue{dictionaryValues{e, c, 1, value}}
 	}
 	values := &g.batch.Columns[i].Values
 	if g.whole {
@@ -203,7 +198,7 @@ func (e *encoder) integers(c *chunk, g *rowGroup, i int) encoding {
 	switch {
 	case c.known.nulls == len(g.rows):
 		return noValues{e}
-	case !e.sorted.build(e.codes, e.numbers, c.known):
+	case !e.sorted.build(e.codes, e.numbers):
 		c.known = gathered{}
 		return plainValues{e, c, values, g.rows, put}
 	}
@@ -308,16 +303,6 @@ func (t textValues) page(from, to int) (nulls int, low, high int64) {
 	e.levels = levels(e.levels[:0], len(rows), e.nulls)
 	e.body = appendIDs(e.body[:0], e.ids, max(1, int32(greatest))-1)
 	return len(e.nulls), int64(least) - 1, int64(greatest) - 1
-}
-
-// constantValue encodes a column that has one text in all rows. Many columns of a log do: encoding
-// takes 7 % more time where they are gathered like the others.
-type constantValue struct{ dictionaryValues }
-
-func (v constantValue) page(from, to int) (nulls int, low, high int64) {
-	v.e.levels = levels(v.e.levels[:0], to-from, nil)
-	v.e.body = appendRun(v.e.body[:0], to-from)
-	return 0, 0, 0
 }
 
 // plainValues encodes numbers as they are. The keys are the numbers.

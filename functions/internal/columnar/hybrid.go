@@ -16,9 +16,6 @@ const worthRun = 48
 // It is own code because the bytes of parquet-go's encoder depend on the processor: with AVX2 it
 // cuts the runs elsewhere (v0.32.0, encoding/rle).
 func appendIDs(b []byte, ids []int32, most int32) []byte {
-	if most == 0 {
-		return appendRun(b, len(ids))
-	}
 	width := bits.Len32(uint32(most))
 	b = append(b, byte(width))
 	b = slices.Grow(b, len(ids)*width/8+16)
@@ -41,15 +38,6 @@ func appendIDs(b []byte, ids []int32, most int32) []byte {
 		packed = i
 	}
 	return appendPacked(b, ids[packed:], width)
-}
-
-// appendRun appends that many ids of 0, where there is no other id, as a data page holds them.
-func appendRun(b []byte, n int) []byte {
-	b = append(b, 0) // bits
-	if n == 0 {
-		return b
-	}
-	return binary.AppendUvarint(b, uint64(n)<<1)
 }
 
 // appendPacked appends ids in groups of eight, the last group filled up with zeros.

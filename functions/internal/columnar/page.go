@@ -67,7 +67,7 @@ const saves = 25
 
 // pack compresses the pages with that codec, and gives their bytes and where each of them ends. Where
 // the codec is nil, it chooses one by what the dictionary and the first data page come to: to compress
-// a chunk of random bits for nothing takes 4 % of the encoding.
+// everything first takes 1 % more time in all, and saves 0.2 % of the bytes.
 func (e *encoder) pack(codec *format.CompressionCodec) (packed []byte, ends []int, chosen format.CompressionCodec) {
 	own := map[Codec]format.CompressionCodec{Zstd: format.Zstd, Snappy: format.Snappy}[e.codec]
 	if codec == nil || *codec == own {

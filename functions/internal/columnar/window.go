@@ -1,8 +1,6 @@
 package columnar
 
 import (
-	"bytes"
-
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flowlake/flowlake/functions/internal/batch"
@@ -100,12 +98,6 @@ func sortRows[T unsigned](order, counts []uint32, ids []T, rank []uint32) []uint
 		counts[r]++
 	}
 	return counts
-}
-
-// constant says whether all rows of a text column have the same text.
-func (w *window) constant(column int) bool {
-	c := &w.batch.Columns[column]
-	return c.Dict.Len() == 1 && c.Values.Width() == batch.Width8 && bytes.IndexByte(c.Values.U8, 0) < 0
 }
 
 // groups cuts the window into row groups of so many rows; the last one takes a short rest along.

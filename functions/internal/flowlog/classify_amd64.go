@@ -6,7 +6,8 @@ package flowlog
 // whether it is a control character, below the space: one bit for each byte, the first one lowest. It
 // also says whether there is a byte that is not ASCII. The length of text is a multiple of 64.
 //
-// It is [classifyWords] by SSE2, which every amd64 processor has: parsing takes 14 % less time.
+// It is [classifyWords] by SSE2, which every amd64 processor has: without, parsing takes a tenth more
+// time, and a conversion 3 %.
 func classify(m *masks, text []byte) (notASCII bool) {
 	n := len(text) / 64
 	if n == 0 {

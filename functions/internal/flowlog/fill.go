@@ -274,7 +274,6 @@ func fillTexts(out *batch.Column, row int, buf []byte, ends []uint32, lines []li
 // textIDs sets ids
 func textIDs[T unsigned](ids []T, dict *batch.Dict, buf []byte, ends []uint32, lines []line, field int) {
 	ids = ids[:len(lines)]
-	known := dict.Finder()
 	var last []byte // the long text that was looked up last
 	var lastID T
 	for i, l := range lines {
@@ -288,13 +287,12 @@ func textIDs[T unsigned](ids []T, dict *batch.Dict, buf []byte, ends []uint32, l
 		if n > batch.ShortKey {
 			if text := buf[start:end]; !bytes.Equal(text, last) {
 				last, lastID = text, T(dict.ID(text))
-				known = dict.Finder()
 			}
 			ids[i] = lastID
 			continue
 		}
 		key := batch.ShortKeyOf(buf[start:start+16:start+16], n)
-		if id := known.Find(key); id != 0 {
+		if id := dict.Find(key); id != 0 {
 			ids[i] = T(id)
 			continue
 		}
@@ -303,7 +301,6 @@ func textIDs[T unsigned](ids []T, dict *batch.Dict, buf []byte, ends []uint32, l
 			continue
 		}
 		ids[i] = T(dict.ShortID(key, buf[start:end]))
-		known = dict.Finder()
 	}
 }
 

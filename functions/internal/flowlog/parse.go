@@ -37,7 +37,7 @@ type parser struct {
 	open map[schema.Day]*filling // nil for a day whose batches were handed over
 	rows int                     // the rows of all open batches together
 
-	ends    [maxChunk + 10]uint32 // positions of delimiters; the first is the one in front of the chunk
+	ends    [maxChunk + 2]uint32 // positions of delimiters; the first is the one in front of the chunk
 	masks   masks
 	enders  []int32 // which of them are control characters
 	lines   []line
