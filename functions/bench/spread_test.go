@@ -30,8 +30,8 @@ func TestRatiosAreTakenWithinRounds(t *testing.T) {
 	for i, ratio := range []float64{0.3, 0.25, 0.2} {
 		seconds := float64(int(1) << i)
 		m.rounds = append(m.rounds, map[who]figures{
-			ours:   {wall: time.Duration(ratio * seconds * 1e9), cpu: time.Second, out: 40, peak: 5e6},
-			duckDB: {wall: time.Duration(seconds * 1e9), cpu: 2 * time.Second, out: 80, peak: 9e6},
+			ours:   {wall: time.Duration(ratio * seconds * 1e9), cpu: time.Second, out: 40, peak: 5 << 20},
+			duckDB: {wall: time.Duration(seconds * 1e9), cpu: 2 * time.Second, out: 80, peak: 9 << 20},
 		})
 	}
 	m.reads = []reads{{duckDB, map[string]int64{topTalkers: 1000, hotAddress: 0}}, {ours, map[string]int64{topTalkers: 250, hotAddress: 10}}}
@@ -43,7 +43,7 @@ func TestRatiosAreTakenWithinRounds(t *testing.T) {
 | CPU to DuckDB, 2 threads | 0.50 |
 | output to gzip input | 0.40 |
 | output to DuckDB's | 0.50 |
-| peak memory, default settings, MB | 5 |
+| peak memory, default settings, MiB | 5 |
 | bytes read for top talkers to DuckDB's file, flowlake | 0.25 |
 
 `

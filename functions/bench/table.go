@@ -25,7 +25,7 @@ func (m *measured) write(w io.Writer) {
 
 // writeFigures prints what each contender took.
 func (m *measured) writeFigures(w io.Writer) {
-	fmt.Fprintln(w, "| contender | threads | wall s | CPU s | peak MB | out MB | MB/s of text | records/s |")
+	fmt.Fprintln(w, "| contender | threads | wall s | CPU s | peak MiB | out MB | MB/s of text | records/s |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|")
 	for _, c := range m.contenders {
 		figure := func(f func(figures) float64) spread {
@@ -38,7 +38,7 @@ func (m *measured) writeFigures(w io.Writer) {
 			records = fmt.Sprintf("%.0f", float64(m.in.records)/seconds.median)
 		}
 		fmt.Fprintf(w, "| %s | %d | %s | %s | %.0f | %s | %.0f | %s |\n", c.name, c.threads,
-			seconds.text(2), figure(cpu).text(2), figure(peak).median/1e6, out, mega(m.in.text)/seconds.median, records)
+			seconds.text(2), figure(cpu).text(2), figure(peak).median/(1<<20), out, mega(m.in.text)/seconds.median, records)
 	}
 	fmt.Fprintln(w)
 }
@@ -72,13 +72,13 @@ func (m *measured) writeRatios(w io.Writer) {
 	fmt.Fprintf(w, "| output to gzip input | %s |\n", size.text(2))
 	row("output to DuckDB's", output, ours, duckDB)
 	row("output with the whole file sorted to DuckDB's", output, oursSorted, duckDB)
-	megabytes := func(label string, c who) {
+	mebibytes := func(label string, c who) {
 		if m.took(c) {
-			fmt.Fprintf(w, "| %s | %s |\n", label, m.over(func(round map[who]figures) float64 { return peak(round[c]) / 1e6 }).text(0))
+			fmt.Fprintf(w, "| %s | %s |\n", label, m.over(func(round map[who]figures) float64 { return peak(round[c]) / (1 << 20) }).text(0))
 		}
 	}
-	megabytes("peak memory, default settings, MB", ours)
-	megabytes("peak memory, whole file sorted, MB", oursSorted)
+	mebibytes("peak memory, default settings, MiB", ours)
+	mebibytes("peak memory, whole file sorted, MiB", oursSorted)
 	for _, name := range []string{topTalkers, hotAddress} {
 		for _, r := range m.reads {
 			if their := m.reads[0].bytes[name]; r.who != duckDB && their > 0 {

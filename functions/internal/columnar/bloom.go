@@ -10,8 +10,8 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// bloomBits is the size of a bloom filter per distinct value: one look-up in a hundred is in vain.
-// (Measured for the client address: 1 % more bytes; a look-up of an absent address reads a quarter.)
+// bloomBits is the size of a bloom filter per distinct value, at which one look-up in a hundred or so
+// is in vain.
 const bloomBits = 10
 
 // addBloom gives a chunk a bloom filter that holds the texts of the ranks that are present: a

@@ -26,6 +26,30 @@
 //     of parquet-go's run-length encoder do (hybrid.go). Its ZSTD encoder's do not.
 //   - ZSTD level 1: level 3 takes 31 % more time and saves 1 %. Snappy takes 18 % less time for 18 %
 //     more bytes. A chunk that a codec makes less than 4 % smaller is left as it is.
+//
+// How files are laid out was measured with 2.27 million records of 115,728 client addresses on two days,
+// 75 MB of gzip. Queries are DuckDB's, which does not use page indexes, and count as the bytes that they
+// read; top talkers read the client addresses and the bytes of all rows.
+//
+//	rows sorted together          bytes   wall   peak   top talkers   hot address   absent address
+//	none, without bloom filters   1.22    0.99   1.1    1.29          1.58          3.9
+//	128,000 (the default)         1       1      1      1             1             1
+//	512,000                       0.95    1.13   1.8    0.85          0.35          0.28
+//	all                           0.93    1.26   2.6    0.76          0.07          0.12
+//
+// What else was tried:
+//   - The client address alone orders the rows. Those of the same address stay in the order of the log,
+//     which brings the two directions of a flow together.
+//   - Row groups of 64,000 rows in windows of 128,000 make 0.3 % more bytes and take 2 % more time; of
+//     512,000 in windows of as many, they take 12 % more memory than of 128,000 and save nothing.
+//   - Pages of 16,000 rows make 0.3 % more bytes, of 65,000 save 0.3 % and let readers skip less.
+//   - A bloom filter of 10 bits for each distinct address costs 1.5 % of the bytes and 1.3 % of the
+//     time.
+//   - Ports, packets and bytes are not dictionary encoded: packets would take 3.6 % more bytes of the
+//     whole file in as much time, bytes 0.5 %.
+//
+// What gained nothing is not here: constant columns that are not gathered, tables instead of hashes for
+// times and ports, a look at whether a number repeats, smaller ZSTD windows.
 package columnar
 
 import (

@@ -3,16 +3,24 @@
 // It knows nothing of any particular log: a [schema.Table] says which columns there are, and the
 // file's header says in which order they stand. It neither opens objects nor writes Parquet.
 //
-// Reading has two stages that overlap. One goroutine inflates the text into blocks (inflate.go). The
-// caller's goroutine finds the delimiters of a stretch of text (scan.go), cuts it into lines
-// (parse.go), and then fills one column after the other for all lines of the stretch (fill.go).
-// Filling a column at a time keeps one loop, one dictionary and one output slice in the processor's
-// caches. A stretch that holds a line which cannot be read is filled again line by line, which finds
-// the line and the reason; so there is one way to fill, whatever the input.
+// Converting has three stages that overlap, of which two are here. One goroutine inflates the text into
+// blocks (inflate.go; the decoder is package inflate). The caller's goroutine reads the blocks: it says
+// which bytes are delimiters (classify.go) and where they are (scan.go), for some 70 lines at a time,
+// cuts the text into lines (parse.go), and then fills one column after the other for all of those lines
+// (fill.go). Filling a column at a time keeps one loop, one dictionary and one output slice in the
+// processor's caches. Full batches go to the third stage, which encodes them (package columnar, called
+// by package etl).
 //
-// Decisions: delimiters are found eight bytes at a time by word arithmetic rather than by
-// bytes.IndexByte, whose call costs more than the few bytes of a field; and text is never split on
-// runs of spaces, because an empty field shows as two spaces in a row or as one at a line's end.
+// A stretch that holds a line which cannot be read is filled again line by line, which finds the line
+// and the reason; so there is one way to fill, whatever the input.
+//
+// Decisions: delimiters are found many bytes at a time rather than by bytes.IndexByte, whose call costs
+// more than the few bytes of a field; and text is never split on runs of spaces, because an empty field
+// shows as two spaces in a row or as one at a line's end.
+//
+// What gained nothing is not here: looking neighbouring fields of few combinations up together, looking
+// at the text of the line before first, copying the dictionary's table into the loop, writing eight
+// positions at a time whether there are as many or not, and shorter or longer chunks.
 package flowlog
 
 import (
