@@ -68,13 +68,16 @@ func TestDeclarations(t *testing.T) {
 			if !name.MatchString(table.Name) || table.Version < 1 || Lookup(table.Name) == nil {
 				t.Errorf("table %q, version %d", table.Name, table.Version)
 			}
+			if i := table.Column(table.SortColumn); table.SortColumn != "" && (i < 0 || table.Columns[i].Type != String) {
+				t.Errorf("%s is sorted by %q, want a text column", table.Name, table.SortColumn)
+			}
 			seen := map[string]bool{}
 			for _, c := range append(slices.Clone(table.Columns), PartitionKeys()...) {
 				if !name.MatchString(c.Name) || seen[c.Name] || c.Comment == "" || len(c.Comment) > 255 || strings.ContainsAny(c.Comment, "';\\") {
 					t.Errorf("%s.%s: bad name, taken name, or bad comment %q", table.Name, c.Name, c.Comment)
 				}
 				seen[c.Name] = true
-				if c.Max != 0 && c.Type != Int32 && c.Type != Int64 || c.Plain && c.Type == String {
+				if c.Max != 0 && c.Type != Int32 && c.Type != Int64 || c.Plain && c.Type == String || c.Bloom && c.Type != String {
 					t.Errorf("%s.%s: a limit or an encoding that its type does not have", table.Name, c.Name)
 				}
 			}

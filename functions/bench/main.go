@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&o.flowlake, "flowlake", "build/flowlake", "path of the flowlake command")
 	f.StringVar(&o.dir, "dir", "build/bench", "directory for inputs and outputs")
 	f.StringVar(&o.input, "input", "", "gzip flow log to use instead of synthetic ones")
-	f.IntVar(&o.records, "records", 2_270_000, "records of the large file; the default is 75 MB of gzip, the largest that AWS delivers")
+	f.IntVar(&o.records, "records", 2_270_000, "records of the large file; the default is 75 MB of gzip, about the largest that AWS delivers")
 	f.IntVar(&o.rounds, "rounds", 5, "rounds")
 	f.BoolVar(&o.large, "large", false, "use the large file only")
 	f.BoolVar(&o.small, "small", false, "use the small file only")

@@ -76,7 +76,7 @@ func (o *replayOptions) run(c *cobra.Command, sources []string) error {
 	config := etl.Config{
 		Table:          schema.Tables()[0],
 		Codec:          columnar.Codec(o.codec),
-		Threads:        runtime.GOMAXPROCS(0),
+		Threads:        max(1, runtime.GOMAXPROCS(0)/o.workers),
 		SortRows:       o.sorted,
 		RowGroupRows:   o.rows,
 		MaxLine:        o.maxLine,

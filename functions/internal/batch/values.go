@@ -119,7 +119,7 @@ func (v *Values) resize(rows int) {
 
 // grow gives s that length. It doubles the capacity, where append adds a quarter to a large slice: a
 // window of two million rows then leaves as much garbage as it has rows, and not four times that. And
-// what make gets fresh from the system takes no memory until it is touched, which append does.
+// what make gets fresh from the system takes no memory until it is touched.
 func grow[T any](s []T, n, reserve int) []T {
 	if n > cap(s) {
 		s = append(make([]T, 0, max(n, 2*cap(s), reserve)), s...)

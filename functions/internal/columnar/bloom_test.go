@@ -25,13 +25,16 @@ func TestLookUpsLoseNoRow(t *testing.T) {
 		}
 		return fmt.Sprintf("%d.%d.%d.%d", 1+r.IntN(3), r.IntN(256), r.IntN(256), r.IntN(256))
 	}
+	const rowsEach = 3 * pageRows
 	rows := map[string]int{}
 	var batches []*batch.Batch
 	for range 3 {
-		b, _ := sample(table, 50_000, r.Uint64())
-		b.Columns[ip] = batch.Column{}
-		b.Truncate(0)
-		b.Extend(50_000)
+		b := batch.New(table)
+		b.Reset(0)
+		b.Extend(rowsEach)
+		for c := range b.Columns {
+			b.Columns[c].Values.Clear(0) // NULL
+		}
 		var last string
 		for row := range b.Rows {
 			if row%3 == 0 {
@@ -46,17 +49,22 @@ func TestLookUpsLoseNoRow(t *testing.T) {
 		}
 		batches = append(batches, b)
 	}
-	data := write(t, table, Options{RowGroupRows: 12_000}, nil, batches...)
+	data := write(t, table, Options{RowGroupRows: 3 * pageRows / 2}, nil, batches...)
 	f, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(f.RowGroups()); n < 12 {
+	if n := len(f.RowGroups()); n != 6 {
 		t.Fatalf("%d row groups", n)
 	}
 	chunks := make([]*lookUp, len(f.RowGroups()))
 	for g, group := range f.RowGroups() {
 		chunks[g] = newLookUp(t, group.ColumnChunks()[ip])
+		statistics := f.Metadata().RowGroups[g].Columns[ip].MetaData.Statistics
+		chunks[g].least, chunks[g].greatest = string(statistics.MinValue), string(statistics.MaxValue)
+		if len(chunks[g].pages) < 2 {
+			t.Fatalf("%d pages in row group %d", len(chunks[g].pages), g)
+		}
 	}
 	sampled := 0
 	for text, want := range rows {
@@ -91,9 +99,10 @@ func TestLookUpsLoseNoRow(t *testing.T) {
 
 // lookUp is a chunk of texts with what tells where they are.
 type lookUp struct {
-	filter parquet.BloomFilter
-	index  parquet.ColumnIndex
-	pages  [][]string
+	least, greatest string // by the statistics
+	filter          parquet.BloomFilter
+	index           parquet.ColumnIndex
+	pages           [][]string
 }
 
 func newLookUp(t *testing.T, chunk parquet.ColumnChunk) *lookUp {
@@ -137,10 +146,10 @@ func (l *lookUp) mayHold(t *testing.T, text string) bool {
 	return found
 }
 
-// count gives the number of rows with a text in the pages that filter and bounds leave.
+// count gives the number of rows with a text in the pages that statistics, filter and bounds leave.
 func (l *lookUp) count(t *testing.T, text string) (n int) {
 	t.Helper()
-	if !l.mayHold(t, text) {
+	if text < l.least || text > l.greatest || !l.mayHold(t, text) {
 		return 0
 	}
 	for p, texts := range l.pages {

@@ -7,8 +7,8 @@
 // (window.go, writer.go). Their columns are encoded side by side, each by one encoder into one chunk of
 // bytes (encode.go): the values are gathered in the order of the rows in the file (gather.go), and then
 // come a dictionary, sorted so that the order of ids is the order of values (dictionary.go), pages of
-// levels and ids or numbers (page.go), their bounds (bounds.go), and for some columns a bloom filter
-// (bloom.go). The metadata follows at the end (metadata.go); it is read back and compared with what was
+// levels and ids or numbers (encoding.go, page.go), their bounds (bounds.go), and for some columns a
+// bloom filter (bloom.go). The metadata follows at the end (metadata.go); it is read back and compared with what was
 // written before anybody sees the file (footer.go). The bytes of a file depend on its batches and
 // metadata alone: not on the number of encoders, on what they encoded before, or on the build.
 //
@@ -121,6 +121,10 @@ func (p *Pool) NewWriter(w io.Writer, t *schema.Table) *Writer {
 	return &Writer{pool: p, table: t, out: &tailWriter{w: w}, want: footer{table: t}}
 }
 
+// maxPooled bounds the memory, in bytes, that an idle encoder or window may hold on to: after a hostile
+// file, or a very large one that was sorted whole, it is not kept.
+const maxPooled = 32 << 20
+
 func (p *Pool) get() (*encoder, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,7 +139,7 @@ func (p *Pool) get() (*encoder, error) {
 func (p *Pool) put(e *encoder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.free) < p.idle {
+	if len(p.free) < p.idle && e.memory() <= maxPooled {
 		p.free = append(p.free, e)
 	}
 }
@@ -155,7 +159,7 @@ func (p *Pool) putWindow(w *window) {
 	w.release()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.windows) == 0 {
+	if len(p.windows) == 0 && w.memory() <= maxPooled {
 		p.windows = append(p.windows, w)
 	}
 }

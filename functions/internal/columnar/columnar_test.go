@@ -374,26 +374,43 @@ func (l *limited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Encoding allocates for columns and pages, not for rows.
+func TestAllocationBudget(t *testing.T) {
+	encode := encodingRowGroup(t)
+	if got := testing.AllocsPerRun(2, func() { encode() }); got > 2000 {
+		t.Errorf("%.0f allocations for a row group, want at most 2000", got)
+	}
+}
+
 func BenchmarkEncode(b *testing.B) {
+	encode := encodingRowGroup(b)
+	b.ReportAllocs()
+	size := 0
+	for b.Loop() {
+		size = encode()
+	}
+	b.SetBytes(int64(size))
+	b.ReportMetric(DefaultRowGroupRows*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64(size)/DefaultRowGroupRows, "bytes/record")
+}
+
+// encodingRowGroup gives a function that writes a file of one row group and gives its size.
+func encodingRowGroup(t testing.TB) func() int {
 	table := schema.GlobalAccelerator()
-	const rows = 128 << 10
-	data, _ := sample(table, rows, 1)
-	var file *bytes.Buffer
+	data, _ := sample(table, DefaultRowGroupRows, 1)
 	pool, err := NewPool(Options{})
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		file = new(bytes.Buffer)
+	return func() int {
+		file := new(bytes.Buffer)
 		w := pool.NewWriter(file, table)
 		if err := w.Write(data, 1); err != nil {
-			b.Fatal(err)
+			t.Fatal(err)
 		}
 		if _, err := w.Close(nil); err != nil {
-			b.Fatal(err)
+			t.Fatal(err)
 		}
+		return file.Len()
 	}
-	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "records/s")
-	b.ReportMetric(float64(file.Len())/rows, "bytes/record")
 }

@@ -109,5 +109,10 @@ func (d *numberDictionary) build(codes []uint32, numbers []uint64) bool {
 	return true
 }
 
+// memory gives the bytes that the dictionary holds on to.
+func (d *numberDictionary) memory() int {
+	return 8*cap(d.numbers) + 4*(cap(d.places)+cap(d.slots)) + 16*cap(d.keys)
+}
+
 // resize gives a slice of that length, of which nothing is known.
 func resize[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }

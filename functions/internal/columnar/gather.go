@@ -68,8 +68,8 @@ func gatherIDsOf[T unsigned](ids []int32, values []T, rows, rank []uint32) (n in
 	ids = ids[:len(rows)]
 	for _, row := range rows {
 		r := rank[values[row]]
-		// A NULL is put down as well, and is the greatest there; the next one takes its place, because
-		// a jump around it could not be foreseen.
+		// NULLs are written too, and overwritten by the next value: a branch would be mispredicted. r-1
+		// wraps around to the greatest number, so that low takes no note of NULL.
 		low, high = min(low, r-1), max(high, r)
 		ids[n] = int32(r - 1)
 		if r != 0 {

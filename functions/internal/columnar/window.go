@@ -1,6 +1,8 @@
 package columnar
 
 import (
+	"unsafe"
+
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flowlake/flowlake/functions/internal/batch"
@@ -60,6 +62,18 @@ func (w *window) release() {
 	for i := range w.texts {
 		w.texts[i].source = nil
 	}
+}
+
+// memory gives the bytes that the window holds on to.
+func (w *window) memory() int {
+	n := 4 * (cap(w.order) + cap(w.counts))
+	for i := range w.texts {
+		n += int(unsafe.Sizeof(textKey{}))*cap(w.texts[i].keys) + 4*cap(w.texts[i].rank)
+	}
+	for _, c := range w.spare {
+		n += cap(c.bytes) + cap(c.bloom)
+	}
+	return n
 }
 
 // sort orders the rows by the ranks of a column's texts, NULL last, and otherwise as they are.

@@ -29,12 +29,12 @@ type Writer struct {
 // 20 KB for each.
 const maxGroups = 4096
 
-// errTooManyGroups says that the rows come in too small batches, because of too many days or too long
-// texts in one file.
+// errTooManyGroups says that the rows come in too small row groups: because of the settings, of too many
+// days, or of too long texts in one file.
 type errTooManyGroups struct{}
 
 func (errTooManyGroups) Error() string {
-	return fmt.Sprintf("want at most %d row groups in a file", maxGroups)
+	return fmt.Sprintf("want at most %d row groups in a file: too few rows in a row group or sorted together, too many days, or too long texts", maxGroups)
 }
 
 // Retryable says that trying again cannot help.
@@ -137,7 +137,7 @@ func (w *Writer) encode(group *rowGroup, threads int) error {
 	}
 	close(columns)
 	var g errgroup.Group
-	for range threads {
+	for range min(threads, len(w.table.Columns)) {
 		g.Go(func() error {
 			e, err := w.pool.get()
 			if err != nil {

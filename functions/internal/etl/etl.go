@@ -65,13 +65,14 @@ type Config struct {
 	// Threads is the number of processors that one object may use at the same time; default 1. It does
 	// not change the outputs' bytes.
 	Threads int
-	// RowGroupRows is the number of rows of a row group; default 128,000. It changes the outputs'
-	// bytes.
+	// RowGroupRows is the number of rows of a row group, of which the last of a sorted stretch has up
+	// to a quarter more; default 128,000. It changes the outputs' bytes. A file has 4,096 row groups
+	// at most.
 	RowGroupRows int
-	// SortRows is the number of rows that are sorted together and held in memory for it, at most
-	// that of all days of an object; default 128,000. An object of no more rows is sorted whole. It
-	// changes the outputs' bytes. One object in conversion needs about 50 bytes for each of them,
-	// twice over.
+	// SortRows is the number of rows that are sorted together and held in memory for it, those of all
+	// days of an object together; default 128,000. An object of no more rows is sorted whole, unless
+	// its rows hold more than 128 bytes of distinct text each. It changes the outputs' bytes. One object
+	// in conversion needs about 50 bytes for each row, twice over, besides the text.
 	SortRows int
 	// MaxLine is the longest permitted line in bytes; default 64 KiB, at most 1 MiB. A longer one is
 	// a reject.

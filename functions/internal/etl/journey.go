@@ -50,6 +50,10 @@ func newJourney(c *Converter, url string, object store.Object, day schema.Day) *
 	return &journey{Converter: c, url: url, object: object, day: day, outputs: make(map[outputID]*output)}
 }
 
+// textPerRow is more distinct text than a row of a usual log adds, in bytes: three IPv6 addresses that no
+// other row has.
+const textPerRow = 128
+
 // convert reads the whole source and writes all rows. Nothing is visible yet.
 func (j *journey) convert(ctx context.Context, body io.Reader) error {
 	// The reading stage ends with the group. The outputs outlive it, so they get the caller's ctx.
@@ -66,6 +70,7 @@ func (j *journey) convert(ctx context.Context, body io.Reader) error {
 			Day:            j.day,
 			MaxLine:        j.config.MaxLine,
 			BatchRows:      j.config.SortRows,
+			BatchText:      max(flowlog.DefaultBatchText, j.config.SortRows*textPerRow),
 			MaxPartitions:  j.config.MaxPartitions,
 			StandardGunzip: j.config.StandardGunzip,
 		}, s)

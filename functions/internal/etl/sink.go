@@ -26,9 +26,9 @@ type sink struct {
 	open     int // batches that the reader fills
 }
 
-// pooledBatches is the number of open batches that may come from the pool, with the memory of a whole
-// row group each. Further ones, of an object with many days, grow as they are filled: all open batches
-// together hold one row group.
+// pooledBatches is the number of open batches that may come from the pool, with the memory of as many
+// rows as are sorted together each. Further ones, of an object with many days, grow as they are filled:
+// all open batches together hold no more rows.
 const pooledBatches = 3
 
 // gzipPerRow is less gzip than a record takes, in bytes: 33 are usual.

@@ -89,6 +89,22 @@ func BenchmarkParse(b *testing.B) {
 	b.ReportMetric(records*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
 
+// Reading allocates for an object, not for its records.
+func TestAllocationBudget(t *testing.T) {
+	const records = 100_000
+	stream := compress(benchText(records))
+	table := schema.GlobalAccelerator()
+	sink := newRecycler(table)
+	got := testing.AllocsPerRun(2, func() {
+		if _, err := Read(bytes.NewReader(stream), table, noDay, sink); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got > 200 {
+		t.Errorf("%.0f allocations for %d records, want at most 200", got, records)
+	}
+}
+
 func BenchmarkInflate(b *testing.B) {
 	text := benchText(200_000)
 	stream := compress(text)

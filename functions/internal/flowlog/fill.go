@@ -1,8 +1,6 @@
 package flowlog
 
 import (
-	"bytes"
-	"encoding/binary"
 	"fmt"
 
 	"github.com/flowlake/flowlake/functions/internal/batch"
@@ -75,10 +73,11 @@ func (p *parser) fill(buf []byte, ends []uint32, lines []line, number int64) (do
 			}
 		}
 		row := f.Extend(n)
-		if bad := p.fillColumns(f.Batch, row, buf, ends, lines[done:done+n], p.seconds[done:done+n]); bad != nil {
+		if bad := p.fillNumberColumns(f.Batch, row, buf, ends, lines[done:done+n], p.seconds[done:done+n]); bad != nil {
 			f.Truncate(row)
 			return done, bad, nil
 		}
+		p.fillTextColumns(f.Batch, row, buf, ends, lines[done:done+n])
 		p.rows += n
 		done += n
 		if f.weight = weight; f.weight >= step {
@@ -120,43 +119,59 @@ func (p *parser) roomFor(ends []uint32, lines []line) bool {
 	return true
 }
 
-// mark is how far a batch was filled.
-type mark struct {
+// part is those of some lines that fall on one day.
+type part struct {
 	*filling
-	rows, weight int
+	row     int // of the first of them
+	lines   []line
+	seconds []int64
+	weight  int
 }
 
 // fillByDay is fill for lines that change from day to day and back, as they do around midnight, where
-// no batch ends within them: it adds the lines of one day after those of the other.
+// no batch ends within them: it adds the lines of one day after those of the other. A fault leaves
+// nothing behind: the numbers of all days come first, then the texts of all.
 func (p *parser) fillByDay(buf []byte, ends []uint32, lines []line) (done int, bad *fault, err error) {
-	p.marks = p.marks[:0]
-	p.taken = append(p.taken[:0], make([]bool, len(lines))...)
-	for i, day := range p.days {
-		if p.taken[i] {
-			continue
-		}
-		f := p.open[day]
-		p.marks = append(p.marks, mark{f, f.Rows, f.weight})
-		p.ofDay, p.ofDaySeconds = p.ofDay[:0], p.ofDaySeconds[:0]
-		for j := i; j < len(lines); j++ {
-			if p.days[j] == day {
-				p.taken[j] = true
-				p.ofDay = append(p.ofDay, lines[j])
-				p.ofDaySeconds = append(p.ofDaySeconds, p.seconds[j])
-				f.weight += lines[j].size(ends)
-			}
-		}
-		row := f.Extend(len(p.ofDay))
-		if bad := p.fillColumns(f.Batch, row, buf, ends, p.ofDay, p.ofDaySeconds); bad != nil {
-			for _, m := range p.marks {
-				m.Truncate(m.rows)
-				m.filling.weight = m.weight
+	p.partition(ends, lines)
+	for i := range p.parts {
+		d := &p.parts[i]
+		d.row = d.Extend(len(d.lines))
+		if bad := p.fillNumberColumns(d.Batch, d.row, buf, ends, d.lines, d.seconds); bad != nil {
+			for _, d := range p.parts[:i+1] {
+				d.Truncate(d.row)
 			}
 			return 0, bad, nil
 		}
 	}
+	for _, d := range p.parts {
+		p.fillTextColumns(d.Batch, d.row, buf, ends, d.lines)
+		d.filling.weight += d.weight
+	}
 	p.rows += len(lines)
 	return len(lines), nil, nil
+}
+
+// partition sets p.parts to the lines of each day, whose batches are open.
+func (p *parser) partition(ends []uint32, lines []line) {
+	spare := p.parts[:cap(p.parts)]
+	p.parts = p.parts[:0]
+	for i, day := range p.days {
+		k := 0
+		for k < len(p.parts) && p.parts[k].Day != day {
+			k++
+		}
+		if k == len(p.parts) {
+			d := part{filling: p.open[day]}
+			if k < len(spare) {
+				d.lines, d.seconds = spare[k].lines[:0], spare[k].seconds[:0]
+			}
+			p.parts = append(p.parts, d)
+		}
+		d := &p.parts[k]
+		d.lines = append(d.lines, lines[i])
+		d.seconds = append(d.seconds, p.seconds[i])
+		d.weight += lines[i].size(ends)
+	}
 }
 
 // assignDays reads the start times of the lines into p.seconds, and their days into p.days. It gives
@@ -197,229 +212,6 @@ func (p *parser) assignDays(buf []byte, ends []uint32, lines []line) (runs int, 
 		p.days = append(p.days, day)
 	}
 	return runs, nil
-}
-
-// fillColumns sets the rows of b from row on, one column after the other: first the numbers, any of
-// which can be a fault, and then the texts, so that a fault leaves no texts in the dictionaries.
-func (p *parser) fillColumns(b *batch.Batch, row int, buf []byte, ends []uint32, lines []line, seconds []int64) *fault {
-	for field, c := range p.layout.Columns {
-		if c < 0 || p.table.Columns[c].Type == schema.String {
-			continue
-		}
-		column, values := &p.table.Columns[c], &b.Columns[c].Values
-		if field == p.timeField {
-			fillTimes(values, row, seconds)
-			continue
-		}
-		if bad := fillNumbers(values, row, column, buf, ends, lines, field); bad != nil {
-			return bad
-		}
-	}
-	for field, c := range p.layout.Columns {
-		if c >= 0 && p.table.Columns[c].Type == schema.String {
-			fillTexts(&b.Columns[c], row, buf, ends, lines, field)
-		}
-	}
-	for _, c := range p.absent {
-		b.Columns[c].Values.Clear(row)
-	}
-	return nil
-}
-
-// checkNumbers gives the first fault among the numbers of the lines.
-func (p *parser) checkNumbers(buf []byte, ends []uint32, lines []line) *fault {
-	for field, c := range p.layout.Columns {
-		if c < 0 || p.table.Columns[c].Type == schema.String {
-			continue
-		}
-		column := &p.table.Columns[c]
-		limit := uint64(column.Limit())
-		for _, l := range lines {
-			if field >= int(l.fields) {
-				continue
-			}
-			at := int(l.first) + field
-			start, end := int(ends[at])+1, int(ends[at+1])
-			if v, ok := number(buf, start, end); (!ok || v > limit) && !isNull(buf, start, end) {
-				return &fault{column, buf[start:end]}
-			}
-		}
-	}
-	return nil
-}
-
-// unsigned are the types that a column's values are held in.
-type unsigned interface {
-	uint8 | uint16 | uint32 | uint64
-}
-
-// fillTexts sets a text column from the given field of each line.
-func fillTexts(out *batch.Column, row int, buf []byte, ends []uint32, lines []line, field int) {
-	v, dict := &out.Values, &out.Dict
-	for {
-		switch v.Width() {
-		case batch.Width8:
-			textIDs(v.U8[row:], dict, buf, ends, lines, field)
-		case batch.Width16:
-			textIDs(v.U16[row:], dict, buf, ends, lines, field)
-		default:
-			textIDs(v.U32[row:], dict, buf, ends, lines, field)
-		}
-		if !v.Widen(uint64(dict.Len())) {
-			return
-		}
-	}
-}
-
-// textIDs sets ids
-func textIDs[T unsigned](ids []T, dict *batch.Dict, buf []byte, ends []uint32, lines []line, field int) {
-	ids = ids[:len(lines)]
-	var last []byte // the long text that was looked up last
-	var lastID T
-	for i, l := range lines {
-		if field >= int(l.fields) {
-			ids[i] = 0
-			continue
-		}
-		at := int(l.first) + field
-		start, end := int(ends[at])+1, int(ends[at+1])
-		n := end - start
-		if n > batch.ShortKey {
-			if text := buf[start:end]; !bytes.Equal(text, last) {
-				last, lastID = text, T(dict.ID(text))
-			}
-			ids[i] = lastID
-			continue
-		}
-		key := batch.ShortKeyOf(buf[start:start+16:start+16], n)
-		if id := dict.Find(key); id != 0 {
-			ids[i] = T(id)
-			continue
-		}
-		if isNull(buf, start, end) {
-			ids[i] = 0
-			continue
-		}
-		ids[i] = T(dict.ShortID(key, buf[start:end]))
-	}
-}
-
-// fillNumbers sets a column of numbers from the given field of each line.
-func fillNumbers(v *batch.Values, row int, column *schema.Column, buf []byte, ends []uint32, lines []line, field int) *fault {
-	for {
-		var all uint64
-		var bad *fault
-		switch v.Width() {
-		case batch.Width8:
-			all, bad = numbers(v.U8[row:], column, buf, ends, lines, field)
-		case batch.Width16:
-			all, bad = numbers(v.U16[row:], column, buf, ends, lines, field)
-		case batch.Width32:
-			all, bad = numbers(v.U32[row:], column, buf, ends, lines, field)
-		default:
-			all, bad = numbers(v.U64[row:], column, buf, ends, lines, field)
-		}
-		if bad != nil || !v.Widen(all) {
-			return bad
-		}
-	}
-}
-
-// numbers sets values, each a number plus 1, which are wrong where they are too narrow for them. It
-// gives the union of their bits.
-func numbers[T unsigned](values []T, column *schema.Column, buf []byte, ends []uint32, lines []line, field int) (all uint64, bad *fault) {
-	values = values[:len(lines)]
-	limit := uint64(column.Limit())
-	for i, l := range lines {
-		if field >= int(l.fields) {
-			values[i] = 0
-			continue
-		}
-		at := int(l.first) + field
-		start, end := int(ends[at])+1, int(ends[at+1])
-		var v uint64
-		var ok bool
-		if n := end - start; uint(n-1) < 8 {
-			v, ok = digits(buf, start, n)
-		} else {
-			v, ok = number(buf, start, end)
-		}
-		if !ok || v > limit {
-			if !isNull(buf, start, end) {
-				return 0, &fault{column, buf[start:end]}
-			}
-			values[i] = 0
-			continue
-		}
-		all |= v + 1
-		values[i] = T(v + 1)
-	}
-	return all, nil
-}
-
-// fillTimes sets the column of start times, which assignDays has read already.
-func fillTimes(v *batch.Values, row int, seconds []int64) {
-	var all uint64
-	for _, s := range seconds {
-		all |= uint64(s + 1)
-	}
-	v.Widen(all)
-	switch v.Width() {
-	case batch.Width8:
-		times(v.U8[row:], seconds)
-	case batch.Width16:
-		times(v.U16[row:], seconds)
-	case batch.Width32:
-		times(v.U32[row:], seconds)
-	default:
-		times(v.U64[row:], seconds)
-	}
-}
-
-func times[T unsigned](values []T, seconds []int64) {
-	values = values[:len(seconds)]
-	for i, s := range seconds {
-		values[i] = T(s + 1) // 0 for -1, which is NULL
-	}
-}
-
-// isNull says whether the field buf[start:end] stands for NULL: it is empty or a hyphen.
-func isNull(buf []byte, start, end int) bool {
-	return start == end || end-start == 1 && buf[start] == '-'
-}
-
-// number reads the decimal digits buf[start:end], at most 19 of them, behind which at least eight
-// bytes are readable. It gives false where there is no digit or anything else.
-func number(buf []byte, start, end int) (uint64, bool) {
-	switch n := end - start; {
-	case n <= 0:
-		return 0, false
-	case n <= 8:
-		return digits(buf, start, n)
-	case n <= 16:
-		high, ok := digits(buf, start, n-8)
-		low, ok2 := digits(buf, end-8, 8)
-		return high*100_000_000 + low, ok && ok2
-	case n <= 19:
-		high, ok := digits(buf, start, n-16)
-		mid, ok2 := digits(buf, end-16, 8)
-		low, ok3 := digits(buf, end-8, 8)
-		return (high*100_000_000+mid)*100_000_000 + low, ok && ok2 && ok3
-	}
-	return 0, false
-}
-
-// digits reads n digits, 1 to 8, as one word: a multiplication joins neighbouring digits to pairs,
-// the next one pairs to fours, the last one those to eight.
-func digits(buf []byte, start, n int) (uint64, bool) {
-	const zeros = 0x3030303030303030
-	shift := uint(64 - 8*n)
-	w := binary.LittleEndian.Uint64(buf[start:])<<shift ^ zeros<<shift
-	bad := (w | (w + 0x0606060606060606)) & 0xf0f0f0f0f0f0f0f0
-	w = w * (10<<8 + 1) >> 8
-	w = (w & 0x00ff00ff00ff00ff) * (100<<16 + 1) >> 16
-	w = (w & 0x0000ffff0000ffff) * (10000<<32 + 1) >> 32
-	return w, bad == 0
 }
 
 // begin opens a batch for a day that has none, for the line of that number.

@@ -6,10 +6,10 @@
 // Converting has three stages that overlap, of which two are here. One goroutine inflates the text into
 // blocks (inflate.go; the decoder is package inflate). The caller's goroutine reads the blocks: it says
 // which bytes are delimiters (classify.go) and where they are (scan.go), for some 70 lines at a time,
-// cuts the text into lines (parse.go), and then fills one column after the other for all of those lines
-// (fill.go). Filling a column at a time keeps one loop, one dictionary and one output slice in the
-// processor's caches. Full batches go to the third stage, which encodes them (package columnar, called
-// by package etl).
+// cuts the text into lines (parse.go), and adds them to the batches of their days (fill.go), one column
+// after the other for all of those lines (columns.go, number.go). Filling a column at a time keeps one
+// loop, one dictionary and one output slice in the processor's caches. Full batches go to the third
+// stage, which encodes them (package columnar, called by package etl).
 //
 // A stretch that holds a line which cannot be read is filled again line by line, which finds the line
 // and the reason; so there is one way to fill, whatever the input.
@@ -37,8 +37,8 @@ const (
 	DefaultMaxLine       = 64 << 10
 	DefaultBatchRows     = 128_000
 	DefaultMaxPartitions = 64
-	// DefaultBatchText is three times what a batch holds in which every address is an IPv6 one and
-	// differs from all others.
+	// DefaultBatchText is enough for a batch of the default size in which three addresses of each row
+	// are IPv6 ones that no other row has.
 	DefaultBatchText = 16 << 20
 )
 

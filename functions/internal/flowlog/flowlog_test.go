@@ -335,8 +335,16 @@ func TestInvariantIdentityOfBatches(t *testing.T) {
 		if r.IntN(10) == 0 {
 			line = strings.Replace(line, "JFK6-2", fmt.Sprintf("%d%s", i, strings.Repeat("x", r.IntN(500))), 1)
 		}
-		if r.IntN(500) == 0 {
+		switch {
+		case r.IntN(500) == 0:
 			line = "x"
+		case r.IntN(500) == 0: // a fault in a number, which is found after the day
+			line = strings.Replace(line, "57825", "x", 1)
+		case r.IntN(100) == 0:
+			// A header that is met as a record with a time, and under which the next lines have other
+			// texts in their columns.
+			line = strings.NewReplacer("start_time", "1676937650", "packets", "start_time", "direction", "vpc_id", "vpc_id", "direction").Replace(strings.TrimSpace(header)) +
+				"\n" + line + "\n" + strings.TrimSpace(header)
 		}
 		text.WriteString(line + "\n")
 	}
@@ -344,7 +352,7 @@ func TestInvariantIdentityOfBatches(t *testing.T) {
 	for _, o := range []Options{{BatchText: 10_000}, {BatchRows: 700}, {BatchText: 30_000, BatchRows: 1500}} {
 		o.Day = schema.NoDay
 		want := read(bytes.NewReader(stream), o)
-		if len(want.batches) < 10 || len(want.rows) != 2 || want.counts.Rejected == 0 {
+		if len(want.batches) < 10 || len(want.rows) < 2 || want.counts.Rejected == 0 {
 			t.Fatalf("%d batches, %d days, %+v", len(want.batches), len(want.rows), want.counts)
 		}
 		standard := o

@@ -23,9 +23,9 @@ const (
 )
 
 // headroom is the space in front of a block's text, where the beginning of a line that started in
-// the block before is copied to, so that every line is contiguous. Eight bytes more allow a load of
-// the word in front of any byte.
-func headroom(maxLine int) int { return max(maxLine+8, inflate.History) }
+// the block before is copied to, so that every line is contiguous. There is a byte more, because the
+// delimiter in front of a line has a position.
+func headroom(maxLine int) int { return max(maxLine+1, inflate.History) }
 
 // block is a stretch of text: buf[headroom:end], with slack bytes behind it.
 type block struct {

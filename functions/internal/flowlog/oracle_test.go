@@ -20,6 +20,7 @@ import (
 type result struct {
 	rows    map[schema.Day][]string // by day, each row with its columns joined by "|"
 	batches []string                // day and rows of each batch, in order
+	texts   []int                   // number of texts in each dictionary of each batch
 	rejects []string                // "line: reason: raw"
 	counts  Counts
 	err     error
@@ -43,6 +44,9 @@ func (c *collector) Batch(b *batch.Batch) error {
 		return c.fail
 	}
 	c.batches = append(c.batches, fmt.Sprintf("%s:%d", b.Day, b.Rows))
+	for i := range b.Columns {
+		c.texts = append(c.texts, b.Columns[i].Dict.Len())
+	}
 	for row := range b.Rows {
 		fields := make([]string, len(b.Columns))
 		for i := range b.Columns {

@@ -45,11 +45,7 @@ type parser struct {
 	seconds []int64  // start times of the lines that are being filled, -1 for NULL
 	days    []schema.Day
 
-	// Of fillByDay: how far the batches were filled before, which lines were taken, and those of one day.
-	marks        []mark
-	taken        []bool
-	ofDay        []line
-	ofDaySeconds []int64
+	parts []part // the lines that are being filled, by day
 }
 
 func newParser(t *schema.Table, o Options, sink Sink) *parser {

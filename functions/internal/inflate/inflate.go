@@ -15,7 +15,7 @@
 //   - No package unsafe. The loop works on arrays of constant length, of the input, of the tables and
 //     of a window of the text, so that the compiler proves accesses to be within bounds, and checks
 //     none at run time apart from those of short distances. Unsafe pointers have nothing to gain.
-//   - No assembly. A log takes a third of klauspost/compress's time, and a quarter of compress/gzip's.
+//   - No assembly. A log takes 0.4 of klauspost/compress's time or less, and 0.3 of compress/gzip's.
 //   - The checksum is always verified. It takes an eighth of the time.
 package inflate
 
