@@ -29,7 +29,7 @@ func BenchmarkConvert(b *testing.B) {
 
 // What is allocated belongs to row groups and not to records.
 func TestAllocationBudget(t *testing.T) {
-	const records = 400_000
+	const records = 200_000
 	convert := converting(t, traffic(records))
 	if got := testing.AllocsPerRun(1, convert) / records; got > 0.02 {
 		t.Errorf("%.3f allocations for a record, want at most 0.02", got)
