@@ -23,8 +23,8 @@ type slot struct {
 }
 
 // Key is what a text is looked up by. A short text, of up to [ShortKey] bytes, is its key: the bytes
-// as two little-endian words, the rest zero but for the length plus 1 in the highest byte. The key of a long
-// text is a hash and the length.
+// as two little-endian words, the rest zero but for the length plus 1 in the highest byte. The key of a
+// long text is a hash and the length.
 type Key struct{ lo, hi uint64 }
 
 const (

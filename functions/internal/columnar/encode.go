@@ -75,7 +75,8 @@ type encoder struct {
 	packed  []byte // the same, compressed
 }
 
-// memory gives the bytes that the encoder holds on to, apart from the codec's, which are some.
+// memory gives the bytes that the encoder holds on to, apart from the codec's, which are bounded by its
+// window.
 func (e *encoder) memory() int {
 	return cap(e.raw) + cap(e.packed) + cap(e.entries) + cap(e.body) + cap(e.levels) +
 		4*(cap(e.codes)+cap(e.present)+cap(e.ranks)+cap(e.nulls)+cap(e.ids)) + 8*cap(e.numbers) + e.sorted.memory()
@@ -86,7 +87,7 @@ func newEncoder(codec Codec) (*encoder, error) {
 	e.thrift = thrift.NewEncoder(new(thrift.CompactProtocol).NewWriter(&e.header))
 	if codec == Zstd {
 		var err error
-		// The window is that of the largest pages, and smaller tables serve small pages as well.
+		// A smaller window takes as much time.
 		e.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
 			zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true))
 		if err != nil {
