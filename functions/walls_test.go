@@ -19,6 +19,7 @@ const module = "github.com/flowlake/flowlake/"
 var internal = map[string][]string{
 	"schema":                                   nil,
 	"deploy/queries":                           nil,
+	"deploy/templatetest":                      nil,
 	"functions/internal/batch":                 {"schema"},
 	"functions/internal/store":                 nil,
 	"functions/internal/synth":                 nil,
