@@ -42,7 +42,17 @@ func (t *Table) Properties() []Property {
 	return []Property{
 		{"classification", "parquet"},
 		{"flowlake.schema.version", fmt.Sprint(t.Version)},
+		PartitionFiltering(),
 	}
+}
+
+// PartitionFiltering gives the table property without which Athena does not use a partition index
+// of Glue's (Athena User Guide, "Optimize queries with AWS Glue partition indexing and filtering").
+func PartitionFiltering() Property { return Property{"partition_filtering.enabled", "true"} }
+
+// SetProperty gives the Athena DDL that sets a property of the table that is there.
+func (t *Table) SetProperty(database string, p Property) string {
+	return fmt.Sprintf("ALTER TABLE %s SET TBLPROPERTIES (%s = %s);\n", qualified(database, t.Name), quote(p.Key), quote(p.Value))
 }
 
 func writeColumns(b *strings.Builder, columns []Column) {

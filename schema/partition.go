@@ -51,6 +51,15 @@ func PartitionKeys() []Column {
 	}
 }
 
+// PartitionIndex gives the name and the keys, in their order, of the partition index that every table
+// gets in Glue. With it Glue finds the partitions of a query without going through all of them.
+func PartitionIndex() (name string, keys []string) {
+	for _, k := range PartitionKeys() {
+		keys = append(keys, k.Name)
+	}
+	return "year_month_day", keys
+}
+
 // Partition is one partition of a table, as a catalog holds it.
 type Partition struct {
 	// Values are the values of the partition keys, in the order of [PartitionKeys].

@@ -35,6 +35,7 @@ func TestDDL(t *testing.T) {
 	golden(t, "aga_flow_logs.sql", table.CreateTable("sampledb", "s3://amzn-s3-demo-bucket/lake/"))
 	golden(t, "aga_flow_logs_rejects.sql", table.Rejects().CreateTable("", "s3://amzn-s3-demo-bucket"))
 	golden(t, "partition.sql", table.AddPartition("sampledb", "s3://amzn-s3-demo-bucket/lake", day("2026-01-09")))
+	golden(t, "property.sql", table.SetProperty("sampledb", PartitionFiltering()))
 }
 
 func day(s string) Day {

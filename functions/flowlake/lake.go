@@ -103,6 +103,8 @@ type lake struct {
 	catalog tables
 	// dir is the same as objects where the lake is a directory, else nil.
 	dir *store.Local
+	// glue is the same as catalog where the lake is in S3, else nil.
+	glue *gluecatalog.Catalog
 	// at says where the catalog is, for messages.
 	at string
 }
@@ -121,7 +123,7 @@ func (o *lakeOptions) open(ctx context.Context, aws *cloud) (*lake, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &lake{objects: objects, catalog: c, at: "Glue database " + o.database}, nil
+		return &lake{objects: objects, catalog: c, glue: c, at: "Glue database " + o.database}, nil
 	}
 	dir, err := store.OpenLocal(o.url)
 	if err != nil {

@@ -34,5 +34,6 @@ STORED AS PARQUET
 LOCATION 's3://amzn-s3-demo-bucket/lake/aga_flow_logs/'
 TBLPROPERTIES (
   'classification' = 'parquet',
-  'flowlake.schema.version' = '1'
+  'flowlake.schema.version' = '1',
+  'partition_filtering.enabled' = 'true'
 );

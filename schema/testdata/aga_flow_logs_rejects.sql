@@ -14,5 +14,6 @@ STORED AS PARQUET
 LOCATION 's3://amzn-s3-demo-bucket/aga_flow_logs_rejects/'
 TBLPROPERTIES (
   'classification' = 'parquet',
-  'flowlake.schema.version' = '1'
+  'flowlake.schema.version' = '1',
+  'partition_filtering.enabled' = 'true'
 );

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,6 +82,10 @@ func TestPassingFaults(t *testing.T) {
 						t.Fatal(err)
 					}
 					wantListed(t, c, days(0, 5))
+					server.DropIndexes(database, table().Name)
+					if _, err := c.EnsureIndex(t.Context(), table()); err != nil {
+						t.Fatal(err)
+					}
 					if _, err := c.RemovePartitions(t.Context(), table(), days(3, 4)); err != nil {
 						t.Fatal(err)
 					}
@@ -95,6 +98,7 @@ func TestPassingFaults(t *testing.T) {
 						t.Fatal(err)
 					}
 					wantRegistered(t, server, days(0, 4))
+					wantIndexes(t, server, ours)
 					if calls.Load() == 0 {
 						t.Error("nothing failed")
 					}
@@ -132,8 +136,9 @@ func TestLastingFaults(t *testing.T) {
 				t.Parallel()
 				server := start(t)
 				c := against(t, server, name)
-				if !strings.HasPrefix(op, "Create") {
+				if op != "CreateDatabase" && op != "CreateTable" {
 					add(t, open(t, server, gluecatalog.Options{Create: true}), days(0, 1), 1)
+					server.DropIndexes(database, table().Name)
 				}
 				hook, _ := failing(op, gluetest.Before, -1, test.fault)
 				server.SetHook(hook)
@@ -169,6 +174,8 @@ func use(ctx context.Context, c *gluecatalog.Catalog, op string) (err error) {
 		_, err = c.RemovePartitions(ctx, table(), days(0, 1))
 	case "BatchCreatePartition":
 		_, err = c.AddPartitions(ctx, table(), days(1, 1))
+	case "GetPartitionIndexes", "CreatePartitionIndex":
+		_, err = c.EnsureIndex(ctx, table())
 	default:
 		err = c.EnsureTable(ctx, table())
 	}

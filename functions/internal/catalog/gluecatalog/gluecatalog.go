@@ -3,7 +3,8 @@
 //
 // [Catalog] is the catalog of a lake in S3, as catalog.Local is of one in a directory; both keep the
 // promises of the contract suite of the package catalogtest. [TableInput] says what Glue holds of a
-// table. The package does not touch the objects of a partition, and it changes no table that exists.
+// table. The package does not touch the objects of a partition, and it changes no table that exists,
+// but for [Catalog.EnsureIndex], which adds a partition index.
 //
 // Decisions:
 //   - A process remembers for an hour what it has seen registered, so that a warm function asks Glue
@@ -15,6 +16,13 @@
 //     Athena refuses a partition whose columns contradict its table's.
 //   - A table or database that is missing is made only if the options say so. The event path has no
 //     permission for it, and a mistyped name must not become a database.
+//   - A table that CloudFormation made, or Athena's DDL, has no partition index: neither can make one.
+//     EnsureIndex adds it, and not EnsureTable, which the event path calls: with that the function
+//     would need permission for what is done once in the life of a table.
+//   - A table without the property schema.PartitionFiltering will do. Setting it would take UpdateTable,
+//     which writes a whole table over what others wrote meanwhile, and would make a stack's table
+//     differ from its template. So the caller is told, and a person may run the statement of
+//     schema.Table.SetProperty in Athena.
 //   - AlreadyExists and EntityNotFound are outcomes, so every request can be sent again. Where the
 //     answer to a request is lost and the SDK repeats it, what it did is not counted: the counts that
 //     calls give may then be too low, never too high.

@@ -109,6 +109,10 @@ func TestCatalogID(t *testing.T) {
 	if _, err := c.RemovePartitions(t.Context(), table(), days(0, 1)); err != nil {
 		t.Fatal(err)
 	}
+	server.DropIndexes(database, table().Name)
+	if _, err := c.EnsureIndex(t.Context(), table()); err != nil {
+		t.Fatal(err)
+	}
 	n := 0
 	for _, op := range operations {
 		for _, body := range server.Requests(op) {
@@ -124,7 +128,8 @@ func TestCatalogID(t *testing.T) {
 }
 
 // operations are all that a catalog uses.
-var operations = []string{"GetTable", "GetTables", "CreateDatabase", "CreateTable", "BatchCreatePartition", "GetPartitions", "BatchDeletePartition"}
+var operations = []string{"GetTable", "GetTables", "CreateDatabase", "CreateTable", "GetPartitionIndexes", "CreatePartitionIndex",
+	"BatchCreatePartition", "GetPartitions", "BatchDeletePartition"}
 
 func start(t *testing.T) *gluetest.Server {
 	t.Helper()

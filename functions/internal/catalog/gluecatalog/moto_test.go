@@ -16,8 +16,8 @@ import (
 )
 
 // TestMoto runs the contract suite on moto's server, which others wrote, so that the fake of the
-// package gluetest cannot drift from Glue unseen. moto knows neither pages nor limits of batches, and
-// checks no partition's values.
+// package gluetest cannot drift from Glue unseen. moto knows neither pages nor limits of batches,
+// checks no partition's values, and keeps no partition indexes, of which the suite does not tell.
 //
 // FLOWLAKE_MOTO_SERVER is the path of the program moto_server, from the Python package moto[server].
 // Where FLOWLAKE_CI is set the test must run.

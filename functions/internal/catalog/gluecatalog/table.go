@@ -25,11 +25,7 @@ const (
 // TableInput gives what Glue holds of a table of the lake at that URL. It is what [Catalog.EnsureTable]
 // creates, and what templates that create the table are checked against. The caller owns it.
 func TableInput(t *schema.Table, lakeURL string) *types.TableInput {
-	parameters := map[string]string{
-		"EXTERNAL": "TRUE",
-		// Without it Athena does not use the partition index.
-		"partition_filtering.enabled": "true",
-	}
+	parameters := map[string]string{"EXTERNAL": "TRUE"}
 	for _, p := range t.Properties() {
 		parameters[p.Key] = p.Value
 	}
@@ -58,16 +54,6 @@ func glueColumns(declared []schema.Column) []types.Column {
 		columns[i] = types.Column{Name: aws.String(c.Name), Type: aws.String(c.Type.Hive()), Comment: aws.String(c.Comment)}
 	}
 	return columns
-}
-
-// PartitionIndex gives the index over the partition keys that a table gets besides [TableInput]. With
-// it Glue finds the partitions of a query without going through all of them.
-func PartitionIndex() types.PartitionIndex {
-	x := types.PartitionIndex{IndexName: aws.String("by_day")}
-	for _, k := range schema.PartitionKeys() {
-		x.Keys = append(x.Keys, k.Name)
-	}
-	return x
 }
 
 // EnsureTable asks Glue for the table, and makes a missing one, with its partition index and its

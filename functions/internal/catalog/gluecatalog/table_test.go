@@ -75,11 +75,7 @@ func TestEnsureTableCreates(t *testing.T) {
 	wantCalls(t, server, "CreateDatabase", 1)
 	wantCalls(t, server, "CreateTable", 2) // the first finds no database
 	wantCalls(t, server, "GetTable", 3)
-	out, err := client(server.URL()).GetPartitionIndexes(t.Context(),
-		&glue.GetPartitionIndexesInput{DatabaseName: aws.String(database), TableName: aws.String(table().Name)})
-	if err != nil || len(out.PartitionIndexDescriptorList) != 1 || len(out.PartitionIndexDescriptorList[0].Keys) != 3 {
-		t.Errorf("the partition indexes are %+v, %v", out, err)
-	}
+	wantIndexes(t, server, ours)
 }
 
 // TestNoTable has options that forbid to create anything.

@@ -98,6 +98,88 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// TestIndexes adds partition indexes until there are too many, and looks at their states.
+func TestIndexes(t *testing.T) {
+	server := filled(t)
+	server.SetPageSize(2)
+	add := func(name, keys string) string {
+		return fmt.Sprintf(`{"DatabaseName": "LAKE", "TableName": "T", "PartitionIndex": {"IndexName": %q, "Keys": [%s]}}`, name, keys)
+	}
+	for _, test := range []struct{ op, body, want, indexes string }{
+		{"CreatePartitionIndex", strings.Replace(add("i", `"day"`), `"T"`, `"u"`, 1), "400 EntityNotFoundException: Table u not found.", ""},
+		{"CreatePartitionIndex", `{"DatabaseName": "lake", "TableName": "t"}`, "400 ValidationException", ""},
+		{"CreatePartitionIndex", add("", `"day"`), "400 ValidationException", ""},
+		{"CreatePartitionIndex", add("i", ""), "400 ValidationException", ""},
+		{"CreatePartitionIndex", add("i", `"day", "month"`), "400 InvalidInputException: IndexKeys not a part of PartitionColumns. Verify the indexKeys : [month]", ""},
+		{"CreatePartitionIndex", add("By_Day", `"year", "Day"`), "200", ""},
+		{"CreatePartitionIndex", add("i", `"day"`), "400 ResourceNumberLimitExceededException: Index by_day is in CREATING state.", "by_day: year day CREATING"},
+		{"CreatePartitionIndex", add("BY_DAY", `"day"`), "400 AlreadyExistsException: Partition Index by_day already exists with the same name.", "by_day: year day ACTIVE"},
+		{"CreatePartitionIndex", add("i", `"year", "day"`), "400 AlreadyExistsException: Partition Index by_day already exists with the same keys.", "by_day: year day ACTIVE"},
+		{"CreatePartitionIndex", add("i", `"day", "year"`), "200", "by_day: year day ACTIVE, i: day year CREATING"},
+		{"CreatePartitionIndex", add("j", `"day"`), "200", "by_day: year day ACTIVE, i: day year ACTIVE, j: day CREATING"},
+		{"CreatePartitionIndex", add("j", `"day"`), "400 ResourceNumberLimitExceededException: Partition index limit exceeded. Maximum: 3", "by_day: year day ACTIVE, i: day year ACTIVE, j: day ACTIVE"},
+		{"GetPartitionIndexes", `{"DatabaseName": "lake", "TableName": "u"}`, "400 EntityNotFoundException: Table u not found.", ""},
+		{"GetPartitionIndexes", `{"DatabaseName": "lake", "TableName": "t", "MaxResults": 1}`, "400 UnknownOperationException: gluetest does not know the field MaxResults", ""},
+		{"GetPartitionIndexes", `{"DatabaseName": "lake", "TableName": "t", "NextToken": "x"}`, "400 InvalidInputException: Invalid NextToken.", ""},
+	} {
+		status, body := post(t, server, test.op, test.body)
+		got := strings.TrimSuffix(fmt.Sprintf("%d %s: %s", status, body["__type"], body["Message"]), " %!s(<nil>): %!s(<nil>)")
+		if !strings.HasPrefix(got, test.want) {
+			t.Errorf("%s %s gives %s, want %s", test.op, test.body, got, test.want)
+		}
+		if test.indexes == "" {
+			continue // to look would change a state
+		}
+		if got := indexes(t, server, "t"); got != test.indexes {
+			t.Errorf("after %s %s there are %s, want %s", test.op, test.body, got, test.indexes)
+		}
+	}
+	if !server.DropIndexes("lake", "t") || server.DropIndexes("lake", "t") || indexes(t, server, "t") != "" {
+		t.Error("they do not go, or go twice")
+	}
+
+	// A table that is new has nothing that Glue would have to build an index of.
+	create := strings.Replace(strings.Replace(createTable, `"T"`, `"U"`, 1), `"TableInput"`, `"PartitionIndexes": [%s], "TableInput"`, 1)
+	for list, want := range map[string]string{
+		`{"IndexName": "i", "Keys": ["day"]}, {"IndexName": "j", "Keys": ["day"]}`:                                                                                            "400 AlreadyExistsException: Partition Index i already exists with the same keys.",
+		`{"IndexName": "i", "Keys": ["day"]}, {"IndexName": "j", "Keys": ["year"]}, {"IndexName": "k", "Keys": ["year", "day"]}, {"IndexName": "l", "Keys": ["day", "year"]}`: "400 ResourceNumberLimitExceededException",
+	} {
+		status, body := post(t, server, "CreateTable", fmt.Sprintf(create, list))
+		if got := fmt.Sprintf("%d %s: %s", status, body["__type"], body["Message"]); !strings.HasPrefix(got, want) {
+			t.Errorf("CreateTable with %s gives %s, want %s", list, got, want)
+		}
+	}
+	status, body := post(t, server, "CreateTable", fmt.Sprintf(create, `{"IndexName": "i", "Keys": ["day"]}, {"IndexName": "j", "Keys": ["year"]}`))
+	if got := indexes(t, server, "u"); status != 200 || got != "i: day ACTIVE, j: year ACTIVE" {
+		t.Errorf("CreateTable gives %d %v, and indexes %s", status, body, got)
+	}
+}
+
+// indexes gives the partition indexes of a table, from all pages.
+func indexes(t *testing.T, server *gluetest.Server, table string) string {
+	t.Helper()
+	var all []string
+	for token := ""; ; {
+		_, body := post(t, server, "GetPartitionIndexes", fmt.Sprintf(`{"DatabaseName": "lake", "TableName": %q, "NextToken": %q}`, table, token))
+		for _, x := range body["PartitionIndexDescriptorList"].([]any) {
+			x := x.(map[string]any)
+			text := x["IndexName"].(string) + ":"
+			for _, k := range x["Keys"].([]any) {
+				k := k.(map[string]any)
+				text += " " + k["Name"].(string)
+				if k["Type"] != "string" {
+					t.Errorf("the type of key %s is %v", k["Name"], k["Type"])
+				}
+			}
+			all = append(all, text+" "+x["IndexStatus"].(string))
+		}
+		var more bool
+		if token, more = body["NextToken"].(string); !more {
+			return strings.Join(all, ", ")
+		}
+	}
+}
+
 // TestPages has a page for each two, and an empty one in the end, as AWS may.
 func TestPages(t *testing.T) {
 	server := filled(t)

@@ -19,13 +19,19 @@ type page struct {
 
 // takePage takes the fields of an input that ask for a page.
 func takePage(in *input, most, size int) page {
-	p := page{size: min(most, size)}
+	p := takeNext(in, min(most, size))
 	if n, ok := take[int](in, "MaxResults"); ok {
 		if n < 1 || n > most {
 			p.err = outOfRange("maxResults", fmt.Sprintf("have value between 1 and %d", most))
 		}
 		p.size = min(p.size, n)
 	}
+	return p
+}
+
+// takeNext is takePage for operations that let nobody choose the size.
+func takeNext(in *input, size int) page {
+	p := page{size: size}
 	if token, _ := take[string](in, "NextToken"); token != "" {
 		start, ok := strings.CutPrefix(token, "after-")
 		if p.start, p.err = strconv.Atoi(start); !ok || p.err != nil {

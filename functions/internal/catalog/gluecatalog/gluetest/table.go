@@ -9,17 +9,14 @@ import (
 	"time"
 )
 
-const (
-	maxIndexes = 3   // partition indexes of a table
-	maxComment = 255 // bytes of a column's comment
-)
+const maxComment = 255 // bytes of a column's comment
 
 // table is a table and its partitions by the key of their values.
 type table struct {
 	input      object
 	created    float64
 	keys       []string // names of the partition keys
-	indexes    []object
+	indexes    []*index
 	partitions map[string]*partition
 }
 
@@ -32,6 +29,7 @@ var operations = map[string]func(*Server, *input) (any, error){
 	"GetTable":             (*Server).getTable,
 	"GetTables":            (*Server).getTables,
 	"DeleteTable":          (*Server).deleteTable,
+	"CreatePartitionIndex": (*Server).createPartitionIndex,
 	"GetPartitionIndexes":  (*Server).getPartitionIndexes,
 	"BatchCreatePartition": (*Server).batchCreatePartition,
 	"BatchDeletePartition": (*Server).batchDeletePartition,
@@ -52,7 +50,7 @@ func (s *Server) createTable(in *input) (any, error) {
 	take[string](in, "CatalogId")
 	databaseName := need[string](in, "DatabaseName")
 	t := need[object](in, "TableInput")
-	indexes, _ := take[[]object](in, "PartitionIndexes")
+	indexes, _ := take[[]indexInput](in, "PartitionIndexes")
 	if err := in.end(); err != nil {
 		return nil, err
 	}
@@ -75,34 +73,15 @@ func (s *Server) createTable(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkIndexes(indexes, keys); err != nil {
-		return nil, err
-	}
 	t["Name"] = name
-	d.tables[name] = &table{input: t, created: s.stamp(), keys: keys, indexes: indexes, partitions: map[string]*partition{}}
-	return object{}, nil
-}
-
-// checkIndexes checks partition indexes against the names of the partition keys.
-func checkIndexes(indexes []object, keys []string) error {
-	if len(indexes) > maxIndexes {
-		return outOfRange("partitionIndexes", fmt.Sprintf("have length less than or equal to %d", maxIndexes))
-	}
+	made := &table{input: t, created: s.stamp(), keys: keys, partitions: map[string]*partition{}}
 	for _, x := range indexes {
-		if name, _ := x["IndexName"].(string); name == "" {
-			return outOfRange("partitionIndexes.indexName", "not be null")
-		}
-		of, _ := x["Keys"].([]any)
-		if len(of) == 0 {
-			return outOfRange("partitionIndexes.keys", "have length greater than or equal to 1")
-		}
-		for _, k := range of {
-			if name, _ := k.(string); !slices.Contains(keys, name) {
-				return invalid("Key %v of a partition index is no partition key.", k)
-			}
+		if err := made.addIndex(x, active); err != nil { // of no partitions yet
+			return nil, err
 		}
 	}
-	return nil
+	d.tables[name] = made
+	return object{}, nil
 }
 
 func (s *Server) getTable(in *input) (any, error) {
@@ -135,22 +114,6 @@ func (s *Server) deleteTable(in *input) (any, error) {
 	}
 	delete(s.databases[fold(databaseName)].tables, fold(in.table))
 	return object{}, nil
-}
-
-func (s *Server) getPartitionIndexes(in *input) (any, error) {
-	t, _, err := s.tableOf(in, "TableName")
-	if err != nil {
-		return nil, err
-	}
-	list := []object{}
-	for _, x := range t.indexes {
-		keys := []object{}
-		for _, k := range x["Keys"].([]any) {
-			keys = append(keys, object{"Name": k, "Type": "string"})
-		}
-		list = append(list, object{"IndexName": x["IndexName"], "Keys": keys, "IndexStatus": "ACTIVE"})
-	}
-	return object{"PartitionIndexDescriptorList": list}, nil
 }
 
 // table gives a table, or Glue's error.

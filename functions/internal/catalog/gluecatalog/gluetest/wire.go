@@ -34,6 +34,10 @@ func invalid(format string, args ...any) error {
 	return &apiError{400, "InvalidInputException", fmt.Sprintf(format, args...)}
 }
 
+func tooMany(format string, args ...any) error {
+	return &apiError{400, "ResourceNumberLimitExceededException", fmt.Sprintf(format, args...)}
+}
+
 // outOfRange is the error of what does not reach an operation, because the model of the API forbids
 // it.
 func outOfRange(field, constraint string) error {
