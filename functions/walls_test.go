@@ -38,6 +38,7 @@ var internal = map[string][]string{
 	"functions/internal/store/storetest":       {"functions/internal/store"},
 	"functions/internal/catalog/catalogtest":   {"schema", "functions/internal/catalog"},
 	"functions/internal/columnar/columnartest": nil,
+	"functions/internal/mototest":              nil,
 
 	"functions/internal/catalog/gluecatalog/gluetest": nil,
 	// mains
