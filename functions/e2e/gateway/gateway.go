@@ -14,6 +14,11 @@
 //     sets an empty one.
 //   - The owner of a bucket is the access key and no number of an account, so that every
 //     x-amz-expected-bucket-owner of 12 digits is denied.
+//   - Policies ([Gateway.AddUser]) are enforced as IAM has it, and actions as S3 has it, but for these:
+//     a missing object is 404 NoSuchKey for whoever may not list, too, where S3 denies access; a character
+//     of several bytes is as many characters for a "?"; and conditions know of the request its source
+//     address, time, TLS, user agent, referrer, list parameters, ACL and version, and nothing of accounts,
+//     principals, signatures and encryption. There are no sessions, so that a user stands for a role.
 //
 // Tests keep to keys that it shares with S3, and those of flow logs are.
 //
@@ -25,7 +30,8 @@
 // Decisions: inside the process rather than as a process of its own, because nothing then needs to
 // be installed, built or found, and because it ends with the test whatever happens. The credentials
 // are drawn anew for each gateway, so an answer to a signed call proves that it is ours, on a port
-// that was free a moment before.
+// that was free a moment before. Users and their policies are kept here, and evaluated by versitygw's
+// evaluator, rather than by its IAM service, which is a server of its own and prints.
 package gateway
 
 import (
@@ -65,9 +71,10 @@ type Gateway struct {
 	// Dir is the directory that holds the buckets, one directory each. Whoever changes a file there
 	// changes the object, but not its ETag.
 	Dir string
-	// AccessKey and SecretKey are the credentials of its only account, which may do everything.
+	// AccessKey and SecretKey are the credentials of its own account, which may do everything.
 	AccessKey, SecretKey string
 
+	accounts  *accounts
 	transport *http.Transport
 	client    *s3.Client
 	stop      func() error
@@ -96,6 +103,7 @@ func start(dir string, attributes bool) (*Gateway, error) {
 		SecretKey: rand.Text() + rand.Text(),
 		transport: &http.Transport{MaxIdleConnsPerHost: 64},
 	}
+	g.accounts = newAccounts(auth.Account{Access: g.AccessKey, Secret: g.SecretKey, Role: auth.RoleAdmin})
 	store, err := metadata(dir, attributes)
 	if err == nil {
 		err = os.MkdirAll(g.Dir, 0o755)
@@ -161,11 +169,11 @@ func (g *Gateway) run(store meta.MetadataStorer, before string) error {
 			RootUserAccess: g.AccessKey, RootUserSecret: g.SecretKey, Region: Region, Ports: []string{address},
 			MaxConnections: connections, MaxRequests: connections, MultipartMaxParts: 10000,
 			KeepAlive: true, Quiet: true,
-			IAMService: singleAccount{auth.NewIAMServiceSingle(auth.Account{Access: g.AccessKey, Secret: g.SecretKey, Role: auth.RoleAdmin})},
+			IAMService: g.accounts,
 		})
 	}()
 	g.URL = "http://" + address
-	g.client = s3.NewFromConfig(g.Config(), func(o *s3.Options) { o.HTTPClient = &http.Client{Transport: g.transport} })
+	g.client = g.newClient(g.Config())
 	g.stop = sync.OnceValue(func() error {
 		g.transport.CloseIdleConnections()
 		cancel()
@@ -175,18 +183,6 @@ func (g *Gateway) run(store meta.MetadataStorer, before string) error {
 		return errors.Join(err, g.stop())
 	}
 	return nil
-}
-
-// singleAccount is what versitygw would take by itself, but not without a word on the standard output. To
-// a wrong access key it answers as S3 does: 403 InvalidAccessKeyId, and not that there is no such user.
-type singleAccount struct{ auth.IAMService }
-
-func (s singleAccount) GetUserAccount(access string) (auth.Account, error) {
-	account, err := s.IAMService.GetUserAccount(access)
-	if err != nil {
-		return account, auth.ErrNoSuchUser
-	}
-	return account, nil
 }
 
 // answers waits for the answer to a signed call. If versitygw ends instead, it gives why.
@@ -224,6 +220,11 @@ func (g *Gateway) Stop() error { return g.stop() }
 
 // Client gives a client of the gateway, which ends with it.
 func (g *Gateway) Client() *s3.Client { return g.client }
+
+// newClient gives a client whose connections end with the gateway, which waits for them.
+func (g *Gateway) newClient(config aws.Config) *s3.Client {
+	return s3.NewFromConfig(config, func(o *s3.Options) { o.HTTPClient = &http.Client{Transport: g.transport} })
+}
 
 // Config gives the configuration of a client, as the SDK would find it in the environment of a Lambda. A
 // test that has a proxy in front of the gateway sets its BaseEndpoint to that.
