@@ -59,6 +59,14 @@ run: build ## make a synthetic day, convert it and the real records to a new ./l
 	done
 	@printf '\nThe lake is in ./$(LAKE). Ask it more:\n  $(BUILD)/flowlake query --lake $(LAKE) "SELECT direction, count(*) AS flows, sum(bytes) AS bytes FROM aga_flow_logs GROUP BY direction"\n'
 
+# STACK and FLOW_LOG_BUCKET say which, REGION where, and PARAMETERS what else: Name=value ... of
+# deploy/template.yaml.
+ARCH := arm64
+.PHONY: deploy
+deploy: build package ## deploy to AWS: STACK=name FLOW_LOG_BUCKET=bucket [REGION=region] [ARCH=arm64] [PARAMETERS='Name=value ...']
+	$(if $(REGION),AWS_REGION=$(REGION) AWS_DEFAULT_REGION=$(REGION)) deploy/deploy.sh '$(STACK)' '$(FLOW_LOG_BUCKET)' \
+	  $(CURDIR)/$(BUILD)/convert-$(ARCH).zip $(ARCH:amd64=x86_64) $(PARAMETERS)
+
 # The end-to-end tests are a module of their own, with what stands in for AWS.
 E2E := functions/e2e
 
@@ -68,16 +76,30 @@ test: ## run all tests
 	cd $(E2E) && $(GO) test $(PKGS)
 
 .PHONY: race
-race: ## run all tests with the race detector, but for those of memory, which that multiplies, and of the bytes that processors make
-	$(GO) test -race -timeout 20m -skip 'BoundsOfLargeFiles|AllocationBudget|WhateverTheProcessor' $(PKGS)
+race: ## run all tests with the race detector, but for those of memory, which that multiplies, of the bytes that processors make, and of the templates
+	$(GO) test -race -timeout 20m -skip 'BoundsOfLargeFiles|AllocationBudget|WhateverTheProcessor|TestValidators' $(PKGS)
 	cd $(E2E) && $(GO) test -race $$($(GO) list $(PKGS) | grep '/e2e/') && $(GO) test -race -run 'Day|Poison|Invocation' .
 
-# moto's server is the second opinion on Glue. Tests that need it skip without it, but not in CI.
-VENV := .venv
-$(VENV)/bin/moto_server: functions/internal/catalog/gluecatalog/testdata/requirements.txt
+# Programs that tests need and Go does not build. The tests skip without them, but not in CI. In VENV are
+# moto's server, the second opinion on Glue, cfn-lint and the AWS CLI; pip refuses requirements that
+# disagree. In MODULES are the other validators of the templates.
+VENV    := .venv
+LINT    := deploy/lint
+MODULES := $(LINT)/node_modules
+$(VENV)/installed: functions/internal/catalog/gluecatalog/testdata/requirements.txt $(LINT)/requirements.txt
 	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(addprefix -r ,$^)
 	touch $@
+
+$(MODULES)/installed: $(LINT)/package.json $(LINT)/package-lock.json
+	npm ci --prefix $(LINT) --no-audit --no-fund --ignore-scripts
+	touch $@
+
+.PHONY: templates
+templates: export FLOWLAKE_CI := 1
+templates: export FLOWLAKE_CFN_LINT := $(CURDIR)/$(VENV)/bin/cfn-lint
+templates: $(VENV)/installed $(MODULES)/installed ## lint the templates, and say what else the validators say (part of make ci)
+	$(GO) test -count=1 -v -run TestValidators ./deploy
 
 .PHONY: portable
 portable: ## check that the outputs' bytes are the same without any assembly
@@ -121,9 +143,11 @@ vuln: ## look for known vulnerabilities in what is built
 .PHONY: ci
 ci: export FLOWLAKE_CI := 1
 ci: export FLOWLAKE_MOTO_SERVER := $(CURDIR)/$(VENV)/bin/moto_server
-ci: $(VENV)/bin/moto_server lint vuln test portable race fuzz reproducible ## all that CI runs
+ci: export FLOWLAKE_AWS := $(CURDIR)/$(VENV)/bin/aws
+ci: export FLOWLAKE_CFN_LINT := $(CURDIR)/$(VENV)/bin/cfn-lint
+ci: $(VENV)/installed $(MODULES)/installed lint vuln test portable race fuzz reproducible ## all that CI runs
 	$(MAKE) run
 
 .PHONY: clean
 clean: ## remove what was built and the demonstration's lake
-	rm -rf $(BUILD) $(LAKE) $(VENV)
+	rm -rf $(BUILD) $(LAKE) $(VENV) $(MODULES)

@@ -16,15 +16,10 @@ fi
 stack=$1 flow_logs=$2 zip=$3 architecture=$4
 shift 4
 
-# output STACK KEY prints an output of a stack.
-output() {
-  aws cloudformation describe-stacks --stack-name "$1" --output text \
-    --query "Stacks[0].Outputs[?OutputKey=='$2'].OutputValue"
-}
-
 echo "== bucket of the code: stack $stack-code"
 aws cloudformation deploy --stack-name "$stack-code" --template-file code.yaml --no-fail-on-empty-changeset
-code=$(output "$stack-code" CodeBucket)
+code=$(aws cloudformation describe-stack-resource --stack-name "$stack-code" --logical-resource-id CodeBucket \
+  --query StackResourceDetail.PhysicalResourceId --output text)
 
 # The key holds the content's hash, so that a new zip file updates the function and an old one does not.
 hash=$({ sha256sum "$zip" 2>/dev/null || shasum -a 256 "$zip"; } | cut -c1-16)
@@ -38,8 +33,9 @@ aws cloudformation deploy --stack-name "$stack" --template-file template.yaml \
   --parameter-overrides "FlowLogBucket=$flow_logs" "CodeBucket=$code" "CodeKey=$key" "Architecture=$architecture" "$@"
 
 # CloudFormation has no property for partition indexes.
-database=$(output "$stack" DatabaseName)
-for table in $(output "$stack" Tables); do
+database=$(aws cloudformation describe-stacks --stack-name "$stack" --output text \
+  --query "Stacks[0].Parameters[?ParameterKey=='DatabaseName'].ParameterValue")
+for table in aga_flow_logs aga_flow_logs_rejects; do
   indexes=$(aws glue get-partition-indexes --database-name "$database" --table-name "$table" \
     --query 'length(PartitionIndexDescriptorList)' --output text)
   if [ "$indexes" = 0 ]; then

@@ -101,9 +101,9 @@ func TestTemplateHasTheStateMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	b.WriteString("      DefinitionString: |\n")
+	b.WriteString("        - |\n")
 	for line := range strings.Lines(string(definition)) {
-		b.WriteString("        " + line)
+		b.WriteString("          " + line)
 	}
 	generated(t, "template.yaml", "state machine", b.String())
 }
@@ -292,16 +292,17 @@ func number(t *testing.T, v any) int {
 	return n
 }
 
-// The index that deploy.sh makes is the one of the schema.
-func TestDeployMakesThePartitionIndex(t *testing.T) {
+// The indexes that deploy.sh makes are those of the schema.
+func TestDeployMakesThePartitionIndexes(t *testing.T) {
 	name, keys := schema.PartitionIndex()
+	tables := "for table in " + schema.Tables()[0].Name + " " + schema.Tables()[0].Rejects().Name + "; do"
 	for _, file := range []string{"deploy.sh", "README.md"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := "IndexName=" + name + ",Keys=" + strings.Join(keys, ","); !strings.Contains(string(text), want) {
-			t.Errorf("%s makes another index than %s", file, want)
+		if want := "IndexName=" + name + ",Keys=" + strings.Join(keys, ","); !strings.Contains(string(text), want) || !strings.Contains(string(text), tables) {
+			t.Errorf("%s makes other indexes than %s, %s", file, want, tables)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -94,7 +95,9 @@ func (w *world) putLogs(t *testing.T) {
 // target is an operation of S3 on objects whose keys contain a text.
 type target struct{ operation, key string }
 
-// failing makes calls fail: the first of a target by its first fault, and so on.
+// failing makes calls fail: the first of a target by its first fault, and so on. A call that is to fail
+// waits until those of its target that came before it are answered, so that none of them is under way
+// when the function gives up: a part that arrives during an abort may bring the upload back.
 func (s *stage) failing(faults map[target][]faultproxy.Fault) {
 	var mu sync.Mutex
 	seen := map[target]int{}
@@ -102,13 +105,30 @@ func (s *stage) failing(faults map[target][]faultproxy.Fault) {
 		mu.Lock()
 		defer mu.Unlock()
 		for of, each := range faults {
-			if n := seen[of]; c.Operation == of.operation && strings.Contains(c.Key, of.key) && n < len(each) {
+			if n := seen[of]; of.is(c) && n < len(each) {
 				seen[of]++
-				return each[n]
+				if n == 0 {
+					return each[n]
+				}
+				return each[n].Doing(func() { s.answered(of, c.Seq) })
 			}
 		}
 		return faultproxy.Fault{}
 	})
+}
+
+func (t target) is(c faultproxy.Call) bool {
+	return c.Operation == t.operation && strings.Contains(c.Key, t.key)
+}
+
+// answered waits until the calls of a target that came before that one are answered, or some seconds.
+func (s *stage) answered(of target, seq int) {
+	for range 1000 {
+		if !slices.ContainsFunc(s.s3Calls.Log(), func(r faultproxy.Record) bool { return of.is(r.Call) && r.Seq < seq && r.Status == 0 }) {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // secondPart lets the first part of an upload through and refuses the second, with an answer that is not
