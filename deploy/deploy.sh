@@ -7,14 +7,14 @@
 # Region and credentials are those of the AWS CLI (AWS_REGION, AWS_PROFILE and so on). Parameters are
 # those of template.yaml; one that is not given keeps the value of the deployment before.
 set -euo pipefail
-cd "$(dirname "$0")"
 
 if [ $# -lt 4 ] || [ -z "$1" ] || [ -z "$2" ]; then
   echo "usage: make deploy STACK=name FLOW_LOG_BUCKET=bucket [PARAMETERS='Name=value ...']" >&2
   exit 2
 fi
-stack=$1 flow_logs=$2 zip=$3 architecture=$4
+stack=$1 flow_logs=$2 zip=$(cd "$(dirname "$3")" && pwd)/$(basename "$3") architecture=$4
 shift 4
+cd "$(dirname "$0")"
 
 echo "== bucket of the code: stack $stack-code"
 aws cloudformation deploy --stack-name "$stack-code" --template-file code.yaml --no-fail-on-empty-changeset
@@ -37,7 +37,7 @@ database=$(aws cloudformation describe-stacks --stack-name "$stack" --output tex
   --query "Stacks[0].Parameters[?ParameterKey=='DatabaseName'].ParameterValue")
 for table in aga_flow_logs aga_flow_logs_rejects; do
   indexes=$(aws glue get-partition-indexes --database-name "$database" --table-name "$table" \
-    --query 'length(PartitionIndexDescriptorList)' --output text)
+    --query 'length(PartitionIndexDescriptorList || `[]`)' --output text)
   if [ "$indexes" = 0 ]; then
     echo "== partition index of $database.$table"
     aws glue create-partition-index --database-name "$database" --table-name "$table" \

@@ -21,6 +21,8 @@ const (
 type Stack struct {
 	// Resources are those whose condition holds, by logical ID.
 	Resources map[string]Resource
+	// Names are what Ref gives for each of them: most often, its name.
+	Names map[string]string
 	// Outputs are the values of the outputs whose condition holds.
 	Outputs map[string]any
 }
@@ -59,7 +61,7 @@ func (t *Template) Evaluate(parameters map[string]string) (*Stack, error) {
 	if err := e.setParameters(parameters); err != nil {
 		return nil, err
 	}
-	s := &Stack{Resources: map[string]Resource{}, Outputs: map[string]any{}}
+	s := &Stack{Resources: map[string]Resource{}, Names: map[string]string{}, Outputs: map[string]any{}}
 	for _, id := range slices.Sorted(maps.Keys(section(t.Document, "Resources"))) {
 		r := section(section(t.Document, "Resources"), id)
 		if ok, err := e.wanted(r); err != nil || !ok {
@@ -75,6 +77,9 @@ func (t *Template) Evaluate(parameters map[string]string) (*Stack, error) {
 		kind, _ := r["Type"].(string)
 		deletion, _ := r["DeletionPolicy"].(string)
 		s.Resources[id] = Resource{kind, properties.(map[string]any), deletion}
+		if name, err := e.ref(id); err == nil { // else it is of a type that nobody refers to
+			s.Names[id] = fmt.Sprint(name)
+		}
 	}
 	for id := range section(t.Document, "Outputs") {
 		o := section(section(t.Document, "Outputs"), id)

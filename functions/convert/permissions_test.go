@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -92,20 +94,54 @@ func TestPermissions(t *testing.T) {
 		}
 		s := deployed(t, parameters)
 		got := granted(t, s.Resources["ConvertRole"].Properties)
-		for action, on := range got {
-			slices.Sort(on)
-			slices.Sort(want[action])
-			if !slices.Equal(on, want[action]) {
-				t.Errorf("with %v, the role has %s on %q, want %q", parameters, action, on, want[action])
-			}
+		for _, problem := range compareGrants(got, want) {
+			t.Errorf("with %v, %s", parameters, problem)
 		}
-		for action, on := range want {
-			if got[action] == nil {
-				t.Errorf("with %v, the role lacks %s on %q", parameters, action, on)
-			}
-		}
+		wantPlantedFound(t, got, want)
 		wantNoOtherUses(t, s)
 	}
+}
+
+// compareGrants says what a role has other than it should.
+func compareGrants(got, want map[string][]string) (problems []string) {
+	for _, action := range slices.Sorted(maps.Keys(got)) {
+		have, need := slices.Sorted(slices.Values(got[action])), slices.Sorted(slices.Values(want[action]))
+		if !slices.Equal(have, need) {
+			problems = append(problems, fmt.Sprintf("the role has %s on %q, want %q", action, have, need))
+		}
+	}
+	for _, action := range slices.Sorted(maps.Keys(want)) {
+		if got[action] == nil {
+			problems = append(problems, fmt.Sprintf("the role lacks %s on %q", action, want[action]))
+		}
+	}
+	return problems
+}
+
+// wantPlantedFound plants errors into what a role has: each action is missing once, misses each of its
+// resources once, and one too many is there.
+func wantPlantedFound(t *testing.T, got, want map[string][]string) {
+	t.Helper()
+	planted := func(action string, on []string, problem string) {
+		t.Helper()
+		wrong := maps.Clone(got)
+		if wrong[action] = on; on == nil {
+			delete(wrong, action)
+		}
+		if found := compareGrants(wrong, want); len(found) != 1 || !strings.HasPrefix(found[0], problem+" "+action) {
+			t.Errorf("with %s on %q: %q, want %s %[1]s", action, on, found, problem)
+		}
+	}
+	for action, on := range got {
+		planted(action, nil, "the role lacks")
+		for i := range on {
+			if len(on) > 1 {
+				planted(action, slices.Delete(slices.Clone(on), i, i+1), "the role has")
+			}
+		}
+		planted(action, append(slices.Clone(on), "*"), "the role has")
+	}
+	planted("s3:ListBucket", []string{"arn:aws:s3:::logs"}, "the role has")
 }
 
 // granted gives what a role may do, and on what.
