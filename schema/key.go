@@ -20,6 +20,9 @@ const FileWindow = 5 * time.Minute
 type Source struct {
 	// Account and Region are the account and Region of the log, "" where the key does not say.
 	Account, Region string
+	// Resource is the identifier of what the log is about, which the file's name gives after the
+	// service: for Global Accelerator that of the accelerator. It is "" where the key does not say.
+	Resource string
 	// Day is the day that the key names, [NoDay] where it names none.
 	Day Day
 	// Time is the start of the file's [FileWindow], the zero time where the key does not say.
@@ -31,7 +34,9 @@ var (
 	keyPath = regexp.MustCompile(`^AWSLogs/(?:[^/]+/)?(\d{12})/([a-z][a-z0-9-]*)/(?:([^/]+)/)?`)
 	keyDate = regexp.MustCompile(`/(\d{4}/\d{2}/\d{2})/`)
 	// <account>_<service>_<ids>_<YYYYMMDDTHHmmZ>_<hash>.log.gz
-	keyName = regexp.MustCompile(`^(\d{12})_([a-z][a-z0-9-]*)_(?:.*_)?(\d{8}T\d{4}Z)_[^_]*$`)
+	keyName = regexp.MustCompile(`^(\d{12})_([a-z][a-z0-9-]*)_(?:([^_]*)_(?:.*_)?)?(\d{8}T\d{4}Z)_[^_]*$`)
+	// The folder of a Region, and nothing below it.
+	regionPath = regexp.MustCompile(`(?:^|/)AWSLogs/(?:[^/]+/)?\d{12}/([a-z][a-z0-9-]*)/[^/]+/$`)
 )
 
 // Match says whether the object of that key is a log of this table, going by its key alone. Where
@@ -63,12 +68,22 @@ func (t *Table) Match(key string) (src Source, skip string) {
 		if m[2] != t.Service {
 			return src, "log of another service: " + m[2]
 		}
-		src.Account = m[1]
-		if at, err := time.Parse("20060102T1504Z", m[3]); err == nil && at.Unix() >= 0 {
+		src.Account, src.Resource = m[1], m[3]
+		if at, err := time.Parse("20060102T1504Z", m[4]); err == nil && at.Unix() >= 0 {
 			src.Time, src.Day = at, DayOf(at.Unix())
 		}
 	}
 	return src, ""
+}
+
+// DayFolder gives the key of the folder of a day's logs, relative to a folder that holds one Region's
+// logs of this table and whose key, or URL, ends in a slash; ok is false if the folder is no such one.
+func (t *Table) DayFolder(folder string, d Day) (key string, ok bool) {
+	m := regionPath.FindStringSubmatch(folder)
+	if m == nil || m[1] != t.Service {
+		return "", false
+	}
+	return d.Start().Format("2006/01/02/"), true
 }
 
 // maxBase bounds the part of an output's name that comes from its source, in bytes: the name must

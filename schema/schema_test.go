@@ -111,20 +111,22 @@ func TestMatch(t *testing.T) {
 		skip string
 	}{
 		{"myprefix/AWSLogs/012345678910/globalaccelerator/us-west-2/2023/02/21/012345678910_globalaccelerator_f0154cf1-4ac0-451b-87a2-5b2ce89142e6_20230221T1305Z_2e13fabb.log.gz",
-			Source{"012345678910", "us-west-2", day("2023-02-21"), at}, ""},
+			Source{"012345678910", "us-west-2", "f0154cf1-4ac0-451b-87a2-5b2ce89142e6", day("2023-02-21"), at}, ""},
 		{"/AWSLogs/012345678910/globalaccelerator/us-west-2/2023/02/21/012345678910_globalaccelerator_f0154cf1_20230221T1305Z_2e13fab.log.gz",
-			Source{"012345678910", "us-west-2", day("2023-02-21"), at}, ""},
+			Source{"012345678910", "us-west-2", "f0154cf1", day("2023-02-21"), at}, ""},
 		// folders above tell nothing
 		{"backup/2020/01/02/AWSLogs/old/vpcflowlogs/AWSLogs/012345678910/globalaccelerator/us-west-2/2023/02/21/renamed.log.gz",
-			Source{"012345678910", "us-west-2", day("2023-02-21"), time.Time{}}, ""},
+			Source{"012345678910", "us-west-2", "", day("2023-02-21"), time.Time{}}, ""},
 		{"AWSLogs/from-bob/downloads/x.log.gz", Source{Day: NoDay}, ""},
 		// the guide's flow log id before the time
 		{"AWSLogs/012345678910/globalaccelerator/us-west-2/2023/02/21/012345678910_globalaccelerator_f0154cf1_fl-0123_20230221T1305Z_2e13fabb.log.gz",
-			Source{"012345678910", "us-west-2", day("2023-02-21"), at}, ""},
+			Source{"012345678910", "us-west-2", "f0154cf1", day("2023-02-21"), at}, ""},
 		// the name alone, as after a download
-		{"012345678910_globalaccelerator_f0154cf1_20230221T1305Z_2e13fabb.log.gz", Source{"012345678910", "", day("2023-02-21"), at}, ""},
+		{"012345678910_globalaccelerator_f0154cf1_20230221T1305Z_2e13fabb.log.gz", Source{"012345678910", "", "f0154cf1", day("2023-02-21"), at}, ""},
+		// a name that identifies nothing
+		{"012345678910_globalaccelerator_20230221T1305Z_2e13fabb.log.gz", Source{"012345678910", "", "", day("2023-02-21"), at}, ""},
 		// the path alone
-		{"AWSLogs/012345678910/globalaccelerator/us-west-2/2023/02/21/renamed.log.gz", Source{"012345678910", "us-west-2", day("2023-02-21"), time.Time{}}, ""},
+		{"AWSLogs/012345678910/globalaccelerator/us-west-2/2023/02/21/renamed.log.gz", Source{"012345678910", "us-west-2", "", day("2023-02-21"), time.Time{}}, ""},
 		{"anything.log.gz", Source{Day: NoDay}, ""},
 		{"a/2023/13/45/x.log.gz", Source{Day: NoDay}, ""},
 		{"x.log", Source{Day: NoDay}, "name does not end in .log.gz"},
@@ -135,6 +137,27 @@ func TestMatch(t *testing.T) {
 		got, skip := GlobalAccelerator().Match(test.key)
 		if skip != test.skip || skip == "" && got != test.want {
 			t.Errorf("Match(%q) = %+v, %q; want %+v, %q", test.key, got, skip, test.want, test.skip)
+		}
+	}
+}
+
+func TestDayFolder(t *testing.T) {
+	for folder, want := range map[string]bool{
+		"AWSLogs/012345678910/globalaccelerator/us-west-2/":                             true,
+		"s3://bucket/myprefix/AWSLogs/012345678910/globalaccelerator/us-west-2/":        true,
+		"s3://bucket//AWSLogs/o-exampleorgid/012345678910/globalaccelerator/us-west-2/": true,
+		"file:///a/AWSLogs/x/AWSLogs/012345678910/globalaccelerator/us-west-2/":         true,
+		"AWSLogs/012345678910/globalaccelerator/us-west-2":                              false,
+		"AWSLogs/012345678910/globalaccelerator/":                                       false,
+		"AWSLogs/012345678910/globalaccelerator/us-west-2/2026/":                        false,
+		"AWSLogs/o-exampleorgid/012345678910/globalaccelerator/":                        false,
+		"AWSLogs/012345678910/vpcflowlogs/us-west-2/":                                   false,
+		"xAWSLogs/012345678910/globalaccelerator/us-west-2/":                            false,
+		"": false,
+	} {
+		key, ok := GlobalAccelerator().DayFolder(folder, day("2026-01-09"))
+		if ok != want || ok && key != "2026/01/09/" {
+			t.Errorf("DayFolder(%q) = %q, %v; want %v", folder, key, ok, want)
 		}
 	}
 }

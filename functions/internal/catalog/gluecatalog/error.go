@@ -40,6 +40,26 @@ func (e *Error) Unwrap() error { return e.Err }
 // or out of order after all attempts.
 func (e *Error) Retryable() bool { return !e.Permanent }
 
+// Throttled says that Glue was asked too often: the same request fares better later, and all requests
+// do if there are fewer of them.
+func (e *Error) Throttled() bool {
+	var item *itemError
+	if errors.As(e.Err, &item) {
+		return throttling(item.code)
+	}
+	var status interface{ HTTPStatusCode() int }
+	if errors.As(e.Err, &status) && (status.HTTPStatusCode() == 503 || status.HTTPStatusCode() == 429) {
+		return true
+	}
+	var api smithy.APIError
+	return errors.As(e.Err, &api) && throttling(api.ErrorCode())
+}
+
+func throttling(code string) bool {
+	_, known := retry.DefaultThrottleErrorCodes[code]
+	return known || strings.Contains(code, "Throttl")
+}
+
 // cause is an error of the SDK's with words of our own.
 type cause struct {
 	text string

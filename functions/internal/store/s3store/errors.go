@@ -68,6 +68,16 @@ func (e *requestError) Unwrap() error { return e.err }
 // Is says whether the error is fs.ErrNotExist or fs.ErrPermission.
 func (e *requestError) Is(target error) bool { return e.kind != nil && target == e.kind }
 
+// Throttled says that S3, or the key's KMS, was asked too often: the same request fares better later,
+// and all requests do if there are fewer of them.
+func (e *requestError) Throttled() bool {
+	if e.status == http.StatusServiceUnavailable || e.status == http.StatusTooManyRequests {
+		return true
+	}
+	_, known := retry.DefaultThrottleErrorCodes[e.code]
+	return known || strings.Contains(e.code, "Throttl")
+}
+
 // failure gives the store's error for one of the SDK's. If ctx is done, that is the cause, whatever
 // the SDK makes of it.
 func (s *Store) failure(ctx context.Context, op, key string, err error) *store.Error {
