@@ -28,12 +28,16 @@ var internal = map[string][]string{
 	"functions/internal/columnar":              {"schema", "functions/internal/batch"},
 	"functions/internal/catalog":               {"schema", "functions/internal/store"},
 	"functions/internal/etl":                   {"schema", "functions/internal/batch", "functions/internal/store", "functions/internal/flowlog", "functions/internal/columnar"},
-	"functions/internal/replay":                {"functions/internal/store", "functions/internal/flowlog", "functions/internal/etl"},
+	"functions/internal/replay":                {"schema", "functions/internal/store", "functions/internal/etl"},
+	"functions/internal/verify":                {"schema", "functions/internal/store", "functions/internal/columnar", "functions/internal/catalog"}, // not etl, flowlog or inflate, which it checks
 	"functions/internal/query":                 {"schema", "functions/internal/catalog"},
 	"functions/internal/query/format":          {"functions/internal/query"},
 	"functions/internal/store/s3store":         {"functions/internal/store"},
 	"functions/internal/catalog/gluecatalog":   {"schema", "functions/internal/catalog"},
 	"functions/internal/event":                 nil,
+	"functions/internal/failed":                {"functions/internal/event"},
+	"functions/internal/deadletter":            {"functions/internal/event"},
+	"functions/internal/stepfunctions":         nil,
 	"functions/internal/mirror":                {"functions/internal/store"},
 	"functions/internal/store/storetest":       {"functions/internal/store"},
 	"functions/internal/catalog/catalogtest":   {"schema", "functions/internal/catalog"},
@@ -56,10 +60,11 @@ var external = map[string][]string{
 
 	// Those who talk to AWS, and the mains that build their clients.
 	"github.com/aws/aws-sdk-go-v2": {"functions/internal/store/s3store", "functions/internal/catalog/gluecatalog",
-		"functions/convert", "functions/flowlake"},
+		"functions/internal/deadletter", "functions/internal/stepfunctions", "functions/convert", "functions/flowlake"},
 	"github.com/aws/aws-sdk-go-v2/config": {"functions/convert", "functions/flowlake"}, // it reads the environment
-	"github.com/aws/smithy-go":            {"functions/internal/store/s3store", "functions/internal/catalog/gluecatalog"},
-	"github.com/aws/aws-lambda-go":        {"functions/convert"},
+	"github.com/aws/smithy-go": {"functions/internal/store/s3store", "functions/internal/catalog/gluecatalog",
+		"functions/internal/deadletter", "functions/internal/stepfunctions"},
+	"github.com/aws/aws-lambda-go": {"functions/convert"},
 }
 
 type pkg struct {
