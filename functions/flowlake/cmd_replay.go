@@ -1,40 +1,44 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"fmt"
-	"io"
-	"maps"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"github.com/flowlake/flowlake/functions/internal/columnar"
-	"github.com/flowlake/flowlake/functions/internal/etl"
-	"github.com/flowlake/flowlake/functions/internal/flowlog"
 	"github.com/flowlake/flowlake/functions/internal/replay"
 	"github.com/flowlake/flowlake/schema"
 )
 
 type replayOptions struct {
-	lake    lakeOptions
-	workers int    // objects at the same time
-	codec   string // of the outputs
-	sorted  int    // rows that are sorted together
-	rows    int    // of a row group
-	maxLine int    // bytes
-	gunzip  bool   // by the standard library
+	lake       lakeOptions
+	conversion conversion
+	engine     engineOptions
+	redrive    redriveOptions
+	workers    int // objects at the same time
+
+	from, to string           // date or instant, or ""
+	selected replay.Selection // what they and the other flags select
+	bytes    string           // size of the objects in conversion, or ""
+	limits   replay.Limits
+	journal  string // path, or ""
+	existing bool   // ask the lake
+	dryRun   bool
+	format   string // of what is printed
 }
+
+// Formats of what is printed.
+const (
+	formatText = "text"
+	formatJSON = "json"
+)
 
 func newReplay() *cobra.Command {
 	o := replayOptions{}
 	c := &cobra.Command{
-		Use:   "replay SOURCE... --lake LAKE",
+		Use:   "replay {SOURCE... | --failed LIST} --lake LAKE",
 		Short: "Convert flow logs into a lake",
 		Long: "replay converts gzip flow logs (.log.gz) to Parquet in a lake and registers their partitions. A\n" +
 			"SOURCE is a file, a directory, of which everything below is converted but for names that begin\n" +
@@ -44,128 +48,149 @@ func newReplay() *cobra.Command {
 			"Converting an object again with the same settings overwrites what the first time wrote, so a\n" +
 			"replay can be repeated at any time. An object is known by its path or URL: a file that was moved\n" +
 			"is another object. An object that fails never stops the others. Ctrl-C finishes the objects in\n" +
-			"progress.\n\n" + exitHelp(),
+			"progress.\n\n" +
+			"--from, --to, --account, --accelerator and --region select objects by what their keys tell; the time\n" +
+			"of an object is that of its name. A date means the whole day in UTC, an instant such as\n" +
+			"2026-01-09T13:05:00Z itself: from it on, or before it. With both --from and --to, of a source that is\n" +
+			"the folder of one Region (.../AWSLogs/ACCOUNT/SERVICE/REGION/) only the folders of these days are\n" +
+			"listed. Objects that lie in the folder of another day are found with --late, which says how far off\n" +
+			"they may lie.\n\n" +
+			"With --journal, a file (with a .lock beside it) remembers what is done, and the same command goes on\n" +
+			"where the last one ended, even if that was killed; what failed is tried again, and what changed is\n" +
+			"converted again. It believes itself and not the lake: a lake that was cleared wants a new journal.\n" +
+			"--skip-existing asks the lake instead: what has all its outputs there, made of the object as it is\n" +
+			"now (ETag, or SHA-256 of a file), is not converted again, with whatever settings it was made. It\n" +
+			"knows objects by the day that their keys name, and does not know the others.\n\n" +
+			"--failed converts what failed once, whoever failed: this command, the Lambda, whose dead letters are\n" +
+			"deleted when their objects are converted, or a replay by Step Functions.\n\n" +
+			"--engine step-functions has the stack's state machine convert a large history by many Lambdas at a\n" +
+			"time, and follows it. Ctrl-C then ends the following, not the replay.\n\n" +
+			"--dry-run prints what would be done, and changes nothing; with --engine step-functions also what it\n" +
+			"would cost.\n\n" + exitHelp(),
 		Example: example(`
 flowlake replay logs --lake ./lake
 flowlake replay 'mirror/AWSLogs/*/globalaccelerator/*/2026/01/*' --lake ./lake --workers 4
 flowlake replay one.log.gz other.log.gz --lake ./lake --codec snappy
-flowlake replay s3://amzn-s3-demo-logs/AWSLogs/123456789012/globalaccelerator --lake s3://amzn-s3-demo-bucket/lake --database sampledb`),
-		Args: cobra.MinimumNArgs(1),
+flowlake replay s3://amzn-s3-demo-logs/AWSLogs/123456789012/globalaccelerator --lake s3://amzn-s3-demo-bucket/lake --database sampledb
+flowlake replay logs --lake ./lake --from 2025-01-01 --to 2025-12-31 --dry-run
+flowlake replay logs --lake ./lake --journal replay.journal --rate 50
+flowlake replay --failed replay.journal --lake ./lake
+flowlake replay --failed https://sqs.us-west-2.amazonaws.com/123456789012/flowlake-dead-letters --lake s3://amzn-s3-demo-bucket/lake --database sampledb
+flowlake replay s3://amzn-s3-demo-logs/AWSLogs/123456789012/globalaccelerator/us-west-2/ --from 2023-01-01 --to 2025-12-31 --engine step-functions --state-machine arn:aws:states:us-west-2:123456789012:stateMachine:flowlake-replay --lake s3://amzn-s3-demo-bucket/lake --database sampledb`),
+		Args: func(c *cobra.Command, args []string) error {
+			if o.redrive.given() {
+				return nil
+			}
+			return cobra.MinimumNArgs(1)(c, args)
+		},
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
 	o.lake.register(c, "required")
 	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "objects to convert at the same time; memory grows with it")
-	f.StringVar(&o.codec, "codec", string(columnar.Zstd), fmt.Sprintf("compression of the outputs, one of %q", columnar.Codecs()))
-	f.IntVar(&o.sorted, "sort-rows", flowlog.DefaultBatchRows, "rows that are sorted by client address together; an object of no more is sorted whole; memory grows with it")
-	f.IntVar(&o.rows, "row-group-rows", columnar.DefaultRowGroupRows, "rows of a row group")
-	f.BoolVar(&o.gunzip, "standard-gunzip", false, "inflate by Go's standard library instead of flowlake's own decoder, which is three times as fast")
-	f.IntVar(&o.maxLine, "max-line", flowlog.DefaultMaxLine, "longest line in bytes; longer ones are rejected")
-	f.StringVar(&o.lake.s3.KMSKey, "kms-key", "", "key of KMS that encrypts the outputs in S3 (default: what the bucket does)")
-	f.StringVar(&o.lake.s3.BucketOwner, "bucket-owner", "", "account that the lake's bucket must belong to (default: any)")
+	o.conversion.register(c, &o.lake.s3)
+	o.redrive.register(c)
+	o.engine.register(c)
+	f.StringVar(&o.from, "from", "", "first date, or instant, to convert (default: the first there is)")
+	f.StringVar(&o.to, "to", "", "last date to convert, or instant to end before (default: the last there is)")
+	f.DurationVar(&o.selected.Late, "late", 0, "how far from its day's folder an object may lie and still be found, such as 24h; with --from and --to")
+	f.StringVar(&o.selected.Account, "account", "", "account to convert the logs of, 12 digits (default: all)")
+	f.StringVar(&o.selected.Resource, "accelerator", "", "identifier of the accelerator to convert the logs of (default: all)")
+	f.StringVar(&o.selected.Region, "region", "", "Region in the keys to convert the logs of (default: all)")
+	f.StringVar(&o.journal, "journal", "", "file that remembers what is done; it is made if it is missing (default: none)")
+	f.BoolVar(&o.existing, "skip-existing", false, "do not convert again what the lake holds")
+	f.Float64Var(&o.limits.ObjectsPerSecond, "rate", 0, "objects to begin in a second at most (default: any)")
+	f.StringVar(&o.bytes, "bytes-in-flight", "", "size of the objects that are converted at the same time together, such as 500MB (default: any)")
+	f.IntVar(&o.limits.Retries, "retries", 3, "how often an object is tried again after a failure that may pass")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done, and do nothing")
+	f.StringVar(&o.format, "format", formatText, `how to print the plan, the progress and the summary, "text" or "json"`)
 	return c
 }
 
-func (o *replayOptions) run(c *cobra.Command, sources []string) error {
-	ctx, started := c.Context(), time.Now()
-	for flag, value := range map[string]int{"workers": o.workers, "sort-rows": o.sorted, "row-group-rows": o.rows, "max-line": o.maxLine} {
-		if value < 1 {
-			return usage("--%s: want at least 1, have %d", flag, value)
+// validate finds what is wrong with the flags, and completes what they say.
+func (o *replayOptions) validate() error {
+	var err error
+	if o.from != "" {
+		if o.selected.From, err = replay.ParseFrom(o.from); err != nil {
+			return usage("--from: %w", err)
 		}
 	}
-	config := etl.Config{
-		Table:          schema.Tables()[0],
-		Codec:          columnar.Codec(o.codec),
-		Threads:        max(1, runtime.GOMAXPROCS(0)/o.workers),
-		SortRows:       o.sorted,
-		RowGroupRows:   o.rows,
-		MaxLine:        o.maxLine,
-		StandardGunzip: o.gunzip,
+	if o.to != "" {
+		if o.selected.To, err = replay.ParseTo(o.to); err != nil {
+			return usage("--to: %w", err)
+		}
 	}
-	if err := config.Validate(); err != nil {
-		return usage("%w", err)
+	if o.bytes != "" {
+		n, err := humanize.ParseBytes(o.bytes)
+		if err != nil || n == 0 || n > 1<<62 {
+			return usage("--bytes-in-flight: want a size such as 500MB, have %q", o.bytes)
+		}
+		o.limits.BytesInFlight = int64(n)
 	}
-	var aws cloud
-	l, err := o.lake.open(ctx, &aws)
-	if err != nil {
-		return err
-	}
-	converter, err := etl.New(config, l, l.catalog)
-	if err != nil {
-		return err
-	}
-	objects, err := replay.Find(ctx, sources, aws.source)
-	if err != nil {
-		return err
-	}
-	objects = slices.DeleteFunc(objects, l.owns) // the lake may lie below a source
-	if len(objects) == 0 {
-		return fmt.Errorf("find source: no object in %q", sources)
-	}
-	// A catalog that refuses the tables is found here, once, and not after the first object is written.
-	if err := l.ensure(ctx, []*schema.Table{config.Table, config.Table.Rejects()}); err != nil {
-		return err
-	}
-	s := convert(ctx, objects, converter, o.workers, c.ErrOrStderr())
-	writeSummary(c.OutOrStdout(), &s, time.Since(started))
+	o.limits.Workers = o.workers
+	s := &o.selected
 	switch {
-	case ctx.Err() != nil && s.Done() < s.Objects:
-		return &exitError{exitInterrupted, fmt.Errorf("interrupted; %d of %d objects were not begun", s.Objects-s.Done(), s.Objects)}
-	case len(s.Failed) > 0:
-		return &exitError{code: exitObjects}
-	case s.Rejected > 0:
-		return &exitError{code: exitRejects}
+	case o.from != "" && o.to != "" && !s.From.Before(s.To):
+		return usage("--to: want %s or later, as --from says, have %s", o.from, o.to)
+	case s.Late < 0:
+		return usage("--late: want a duration such as 24h, have %v", s.Late)
+	case s.Late > 0 && (o.from == "" || o.to == ""):
+		return usage("--late: want --from and --to with it: otherwise all folders are listed anyway")
+	case s.Account != "" && (len(s.Account) != 12 || strings.Trim(s.Account, "0123456789") != ""):
+		return usage("--account: want 12 digits, have %q", s.Account)
+	case strings.ContainsAny(s.Resource, "/_"):
+		return usage("--accelerator: want the identifier, which is the last part of the ARN, have %q", s.Resource)
+	case !(o.limits.ObjectsPerSecond >= 0):
+		return usage("--rate: want a number above 0, have %v", o.limits.ObjectsPerSecond)
+	case o.limits.Retries < 0:
+		return usage("--retries: want at least 0, have %d", o.limits.Retries)
+	case o.format != formatText && o.format != formatJSON:
+		return usage("--format: want text or json, have %q", o.format)
 	}
 	return nil
 }
 
-// convert runs the conversion and shows its progress.
-func convert(ctx context.Context, objects []replay.Object, c replay.Converter, workers int, stderr io.Writer) replay.Summary {
-	s := replay.Summary{Objects: len(objects)}
-	p := newProgress(stderr, objects)
-	replay.Run(ctx, objects, c, workers, func(o replay.Outcome) {
-		s.Add(o)
-		p.done(o, &s)
-	})
-	p.close()
-	return s
+func (o *replayOptions) run(c *cobra.Command, sources []string) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	if err := o.redrive.validate(sources, &o.selected, o.dryRun); err != nil {
+		return err
+	}
+	if err := o.engine.validate(c); err != nil {
+		return err
+	}
+	if o.engine.remote() {
+		return o.runRemote(c, sources)
+	}
+	return o.runLocal(c, sources)
 }
 
-// maxFailures bounds the failures that a summary names: each was named when it happened.
-const maxFailures = 20
-
-// writeSummary prints what a replay did.
-func writeSummary(w io.Writer, s *replay.Summary, took time.Duration) {
-	skipped := 0
-	for _, n := range s.Skipped {
-		skipped += n
+// runRemote has the state machine convert.
+func (o *replayOptions) runRemote(c *cobra.Command, sources []string) error {
+	if err := o.lake.validate(); err != nil {
+		return err
 	}
-	fmt.Fprintf(w, "objects     %s found: %s converted, %s skipped, %s failed\n",
-		comma(s.Objects), comma(s.Converted), comma(skipped), comma(len(s.Failed)))
-	for _, reason := range slices.SortedFunc(maps.Keys(s.Skipped), func(a, b string) int {
-		return cmp.Or(cmp.Compare(s.Skipped[b], s.Skipped[a]), strings.Compare(a, b))
-	}) {
-		fmt.Fprintf(w, "  skipped   %s: %s\n", comma(s.Skipped[reason]), reason)
+	in, err := o.engine.input(sources, &o.selected)
+	if err != nil {
+		return err
 	}
-	for i, f := range s.Failed {
-		if i == maxFailures {
-			fmt.Fprintf(w, "  failed    ... and %s more, named above\n", comma(len(s.Failed)-i))
-			break
+	var aws cloud
+	if o.dryRun {
+		found := replay.Finder{Sources: sources, Open: aws.source, Table: schema.Tables()[0], Select: o.selected}
+		if err := found.Check(c.Context()); err != nil {
+			return err
 		}
-		fmt.Fprintf(w, "  failed    %v\n", f.Err)
+		p, err := replay.MakePlan(c.Context(), &found, replay.Config{Table: found.Table, Select: o.selected, Limits: o.limits}, o.engine.rates())
+		if err != nil {
+			return err
+		}
+		return o.printPlan(c.OutOrStdout(), p, o.engine.estimate(p, &in))
 	}
-	fmt.Fprintf(w, "lines       %s = %s rows + %s rejects + %s headers + %s blank\n",
-		comma(s.Lines), comma(s.Rows), comma(s.Rejected), comma(s.Headers), comma(s.Blank))
-	if s.UnknownFields > 0 {
-		fmt.Fprintf(w, "            %s unknown header names, whose fields were left out\n", comma(s.UnknownFields))
+	m, err := o.engine.open(c.Context(), &aws)
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(w, "read        %s gzip, %s text\n", size(s.BytesIn), size(s.Text))
-	fmt.Fprintf(w, "wrote       %s in %s objects\n", size(s.BytesOut), comma(s.Outputs))
-	fmt.Fprintf(w, "partitions  %s registered\n", comma(s.Partitions))
-	fmt.Fprintf(w, "took        %.2f s: %s of text/s, %s records/s\n", took.Seconds(),
-		size(int64(float64(s.Text)/took.Seconds())), comma(int64(float64(s.Rows)/took.Seconds())))
+	r := remoteReplay{machine: m, input: in, name: o.engine.name, lake: o.lake, open: aws.openList, now: time.Now, json: o.format == formatJSON}
+	return r.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr(), newProgress(c.ErrOrStderr(), o.format))
 }
-
-func comma[T int | int64](n T) string { return humanize.Comma(int64(n)) }
-
-func size(n int64) string { return humanize.Bytes(uint64(n)) }

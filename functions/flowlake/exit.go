@@ -18,6 +18,7 @@ const (
 	exitRejects     exitCode = 3
 	exitObjects     exitCode = 4
 	exitInterrupted exitCode = 5
+	exitDiffers     exitCode = 6
 )
 
 // exitCodes is the table of all exit codes, which the help prints.
@@ -31,6 +32,7 @@ var exitCodes = []struct {
 	{exitRejects, "done, but some lines are no records; they are in the rejects table"},
 	{exitObjects, "some objects were not converted; all others were"},
 	{exitInterrupted, "interrupted; the same command starts again and overwrites"},
+	{exitDiffers, "verify: the lake is not what its sources say"},
 }
 
 func exitHelp() string {

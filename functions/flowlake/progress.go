@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -15,60 +16,155 @@ import (
 // every is the time between two lines of progress where there is no terminal.
 const every = 5 * time.Second
 
-// progress shows how far a replay is: as a bar on a terminal, otherwise as a line now and then.
-// Failures are shown at once, either way.
+// progress shows how far a replay is: as a bar on a terminal, otherwise as a line now and then, of text
+// or of JSON. Failures are shown at once, either way.
 type progress struct {
 	w     io.Writer
-	bar   *progressbar.ProgressBar // nil where there is no terminal
-	total int64                    // bytes
-	bytes int64                    // done
-	last  time.Time                // of the last line
+	now   func() time.Time
+	began time.Time
+	last  time.Time // of the last line
+	json  bool
+	// bar is that of a terminal, or nil; while objects are listed, it does not know the end.
+	bar    *progressbar.ProgressBar
+	listed bool // the bar knows the end
 }
 
-func newProgress(w io.Writer, objects []replay.Object) *progress {
-	p := &progress{w: w, last: time.Now()}
-	for _, o := range objects {
-		p.total += o.Size
-	}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.bar = progressbar.NewOptions64(p.total,
-			progressbar.OptionSetWriter(w),
-			progressbar.OptionSetDescription("converting"),
-			progressbar.OptionShowBytes(true),
-			progressbar.OptionFullWidth(),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-			progressbar.OptionSetElapsedTime(true),
-			progressbar.OptionSetPredictTime(true),
-		)
+func newProgress(w io.Writer, format string) *progress {
+	p := &progress{w: w, now: time.Now, json: format == formatJSON}
+	p.began = p.now()
+	p.last = p.began
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !p.json {
+		p.bar = newBar(w, -1)
 	}
 	return p
 }
 
-// done takes an outcome, which s counts already.
-func (p *progress) done(o replay.Outcome, s *replay.Summary) {
-	p.bytes += o.Object.Size
-	if o.Err != nil {
-		if p.bar != nil {
-			p.bar.Clear()
-		}
-		fmt.Fprintf(p.w, "failed: %v\n", o.Err)
-	}
-	if p.bar != nil {
-		p.bar.Describe(fmt.Sprintf("%s/%s objects", comma(s.Done()), comma(s.Objects)))
-		p.bar.Set64(p.bytes)
+// newBar gives a bar of so many bytes; -1 stands for a number that is not known. The numbers beside it
+// are ours: those of the bar begin with it, and count what was done before.
+func newBar(w io.Writer, total int64) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetDescription("converting"),
+		progressbar.OptionFullWidth(),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetSpinnerChangeInterval(0), // it moves with the objects, and not by itself
+	)
+}
+
+// failure is an object that failed, as a line of JSON.
+type failure struct {
+	Failed replay.Failure `json:"failed"`
+}
+
+// done takes an outcome.
+func (p *progress) done(o replay.Outcome) {
+	if o.Err == nil {
 		return
 	}
-	if now := time.Now(); now.Sub(p.last) >= every {
-		p.last = now
-		fmt.Fprintf(p.w, "%s of %s objects, %s of %s, %s rows, %s rejects, %s failed\n", comma(s.Done()), comma(s.Objects),
-			size(p.bytes), size(p.total), comma(s.Rows), comma(s.Rejected), comma(len(s.Failed)))
+	if p.json {
+		p.line(failure{replay.Failure{URL: o.URL, Error: o.Err.Error()}})
+		return
 	}
+	if p.bar != nil {
+		p.bar.Clear()
+	}
+	fmt.Fprintf(p.w, "failed: %v\n", o.Err)
+}
+
+// show takes how far it is.
+func (p *progress) show(s replay.Snapshot) {
+	now := p.now()
+	if p.bar != nil {
+		if s.Listed && !p.listed {
+			p.listed = true
+			p.bar.Clear()
+			p.bar = newBar(p.w, max(1, s.Bytes))
+		}
+		p.bar.Describe(describe(s, p.pace(s, now)))
+		p.bar.Set64(s.BytesDone)
+		return
+	}
+	if now.Sub(p.last) < every {
+		return
+	}
+	p.last = now
+	pc := p.pace(s, now)
+	if p.json {
+		p.line(struct {
+			Progress any `json:"progress"`
+		}{struct {
+			replay.Snapshot
+			pace
+		}{s, pc}})
+		return
+	}
+	least := ""
+	if !s.Listed {
+		least = "at least "
+	}
+	fmt.Fprintf(p.w, "%s of %s%s objects, %s of %s, %s rows, %s rejects, %s failed, %.0f objects/s, %s/s",
+		comma(s.Done), least, comma(s.Objects), size(s.BytesDone), size(s.Bytes), comma(s.Rows), comma(s.Rejected), comma(s.Failed),
+		pc.Objects, size(int64(pc.Bytes)))
+	fmt.Fprint(p.w, pc.left())
+	if s.Day != "" {
+		fmt.Fprintf(p.w, ", now %s", s.Day)
+	}
+	fmt.Fprintln(p.w)
+}
+
+// pace is how fast it goes, what was done before left out.
+type pace struct {
+	Objects float64 `json:"objects_per_second"`
+	Bytes   float64 `json:"bytes_per_second"`
+	// Left is the time that it still takes, in seconds; nil while nobody can tell.
+	Left *float64 `json:"seconds_left"`
+}
+
+func (p *progress) pace(s replay.Snapshot, now time.Time) pace {
+	took := max(now.Sub(p.began), time.Millisecond).Seconds()
+	r := pace{Objects: float64(s.Done-s.Before) / took, Bytes: float64(s.BytesDone-s.BytesBefore) / took}
+	if s.Listed && r.Bytes > 0 {
+		left := float64(s.Bytes-s.BytesDone) / r.Bytes
+		r.Left = &left
+	}
+	return r
+}
+
+// left says how long it still takes, if that is known.
+func (p *pace) left() string {
+	if p.Left == nil {
+		return ""
+	}
+	return fmt.Sprintf(", %v left", time.Duration(*p.Left*float64(time.Second)).Round(time.Second))
+}
+
+// describe says in front of a bar what the bar does not show.
+func describe(s replay.Snapshot, p pace) string {
+	text := fmt.Sprintf("%s/%s objects", comma(s.Done), comma(s.Objects))
+	if !s.Listed {
+		text = fmt.Sprintf("%s of at least %s objects", comma(s.Done), comma(s.Objects))
+	}
+	text += fmt.Sprintf(", %s, %s/s%s", size(s.BytesDone), size(int64(p.Bytes)), p.left())
+	if s.Failed > 0 {
+		text += ", " + comma(s.Failed) + " failed"
+	}
+	if s.Day != "" {
+		text += ", " + s.Day
+	}
+	return text
+}
+
+// line writes a line of JSON.
+func (p *progress) line(v any) {
+	_ = json.NewEncoder(p.w).Encode(v) // what is shown by the way does not end the work
 }
 
 // close takes the bar off the screen.
 func (p *progress) close() {
 	if p.bar != nil {
-		p.bar.Finish()
+		p.bar.Clear()
 	}
 }

@@ -21,7 +21,7 @@ flowlake query --lake ./lake top-talkers-by-bytes # ask`),
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newReplay(), newQuery(), newInspect(), newTables(), newAttach(), newDDL(), newSynth(), newVersion())
+	root.AddCommand(newReplay(), newVerify(), newQuery(), newInspect(), newTables(), newAttach(), newDDL(), newSynth(), newVersion())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
