@@ -76,8 +76,8 @@ test: ## run all tests
 	cd $(E2E) && $(GO) test $(PKGS)
 
 .PHONY: race
-race: ## run the tests of what has goroutines with the race detector, but for those of memory, which that multiplies, and of the bytes that processors make
-	$(GO) test -race -timeout 20m -skip 'BoundsOfLargeFiles|AllocationBudget|WhateverTheProcessor|AMillionObjects|TestCalls' $$($(GO) list $(PKGS) | grep -Ev '/deploy|/functions$$|/functions/bench|/schema')
+race: ## run the tests of what has goroutines with the race detector, but for those that are long and have none, and those of memory, which that multiplies
+	$(GO) test -race -timeout 20m -skip 'BoundsOfLargeFiles|AllocationBudget|WhateverTheProcessor|AMillionObjects|LakeEqualsTheText|Reread|TestCalls' $$($(GO) list $(PKGS) | grep -Ev '/deploy|/functions$$|/functions/bench|/schema')
 	cd $(E2E) && $(GO) test -race $$($(GO) list $(PKGS) | grep '/e2e/') && $(GO) test -race -run 'Day|Poison|Invocation' .
 
 # Programs that tests need and Go does not build. The tests skip without them, but not in CI. In VENV are

@@ -26,6 +26,7 @@ const (
 	done        = 0
 	failed      = 1
 	wrong       = 2
+	objects     = 4
 	interrupted = 5
 )
 

@@ -2,13 +2,13 @@ package main
 
 import (
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/flowlake/flowlake/functions/internal/replay"
+	"github.com/flowlake/flowlake/functions/internal/stepfunctions"
 	"github.com/flowlake/flowlake/schema"
 )
 
@@ -19,9 +19,8 @@ type replayOptions struct {
 	redrive    redriveOptions
 	workers    int // objects at the same time
 
-	from, to string           // date or instant, or ""
-	selected replay.Selection // what they and the other flags select
-	bytes    string           // size of the objects in conversion, or ""
+	selectionOptions
+	bytes    string // size of the objects in conversion, or ""
 	limits   replay.Limits
 	journal  string // path, or ""
 	existing bool   // ask the lake
@@ -46,9 +45,9 @@ func newReplay() *cobra.Command {
 			"key/. Each may lie in S3 or here, and so may the lake. The tables of a lake in S3 must be there:\n" +
 			"flowlake table create makes them.\n\n" +
 			"Converting an object again with the same settings overwrites what the first time wrote, so a\n" +
-			"replay can be repeated at any time. An object is known by its path or URL: a file that was moved\n" +
-			"is another object. An object that fails never stops the others. Ctrl-C finishes the objects in\n" +
-			"progress.\n\n" +
+			"replay can be repeated at any time. An object is known by its path or URL: a file that was moved is\n" +
+			"another object, and so is one that is found again by a link to its directory. An object that fails\n" +
+			"never stops the others. Ctrl-C finishes the objects in progress.\n\n" +
 			"--from, --to, --account, --accelerator and --region select objects by what their keys tell; the time\n" +
 			"of an object is that of its name. A date means the whole day in UTC, an instant such as\n" +
 			"2026-01-09T13:05:00Z itself: from it on, or before it. With both --from and --to, of a source that is\n" +
@@ -91,12 +90,7 @@ flowlake replay s3://amzn-s3-demo-logs/AWSLogs/123456789012/globalaccelerator/us
 	o.conversion.register(c, &o.lake.s3)
 	o.redrive.register(c)
 	o.engine.register(c)
-	f.StringVar(&o.from, "from", "", "first date, or instant, to convert (default: the first there is)")
-	f.StringVar(&o.to, "to", "", "last date to convert, or instant to end before (default: the last there is)")
-	f.DurationVar(&o.selected.Late, "late", 0, "how far from its day's folder an object may lie and still be found, such as 24h; with --from and --to")
-	f.StringVar(&o.selected.Account, "account", "", "account to convert the logs of, 12 digits (default: all)")
-	f.StringVar(&o.selected.Resource, "accelerator", "", "identifier of the accelerator to convert the logs of (default: all)")
-	f.StringVar(&o.selected.Region, "region", "", "Region in the keys to convert the logs of (default: all)")
+	o.selectionOptions.register(c, "convert", 0)
 	f.StringVar(&o.journal, "journal", "", "file that remembers what is done; it is made if it is missing (default: none)")
 	f.BoolVar(&o.existing, "skip-existing", false, "do not convert again what the lake holds")
 	f.Float64Var(&o.limits.ObjectsPerSecond, "rate", 0, "objects to begin in a second at most (default: any)")
@@ -108,17 +102,9 @@ flowlake replay s3://amzn-s3-demo-logs/AWSLogs/123456789012/globalaccelerator/us
 }
 
 // validate finds what is wrong with the flags, and completes what they say.
-func (o *replayOptions) validate() error {
-	var err error
-	if o.from != "" {
-		if o.selected.From, err = replay.ParseFrom(o.from); err != nil {
-			return usage("--from: %w", err)
-		}
-	}
-	if o.to != "" {
-		if o.selected.To, err = replay.ParseTo(o.to); err != nil {
-			return usage("--to: %w", err)
-		}
+func (o *replayOptions) validate(c *cobra.Command) error {
+	if err := o.selectionOptions.validate(c); err != nil {
+		return err
 	}
 	if o.bytes != "" {
 		n, err := humanize.ParseBytes(o.bytes)
@@ -128,20 +114,9 @@ func (o *replayOptions) validate() error {
 		o.limits.BytesInFlight = int64(n)
 	}
 	o.limits.Workers = o.workers
-	s := &o.selected
 	switch {
-	case o.from != "" && o.to != "" && !s.From.Before(s.To):
-		return usage("--to: want %s or later, as --from says, have %s", o.from, o.to)
-	case s.Late < 0:
-		return usage("--late: want a duration such as 24h, have %v", s.Late)
-	case s.Late > 0 && (o.from == "" || o.to == ""):
-		return usage("--late: want --from and --to with it: otherwise all folders are listed anyway")
-	case s.Account != "" && (len(s.Account) != 12 || strings.Trim(s.Account, "0123456789") != ""):
-		return usage("--account: want 12 digits, have %q", s.Account)
-	case strings.ContainsAny(s.Resource, "/_"):
-		return usage("--accelerator: want the identifier, which is the last part of the ARN, have %q", s.Resource)
 	case !(o.limits.ObjectsPerSecond >= 0):
-		return usage("--rate: want a number above 0, have %v", o.limits.ObjectsPerSecond)
+		return usage("--rate: want a number of at least 0, have %v", o.limits.ObjectsPerSecond)
 	case o.limits.Retries < 0:
 		return usage("--retries: want at least 0, have %d", o.limits.Retries)
 	case o.format != formatText && o.format != formatJSON:
@@ -151,7 +126,7 @@ func (o *replayOptions) validate() error {
 }
 
 func (o *replayOptions) run(c *cobra.Command, sources []string) error {
-	if err := o.validate(); err != nil {
+	if err := o.validate(c); err != nil {
 		return err
 	}
 	if err := o.redrive.validate(sources, &o.selected, o.dryRun); err != nil {
@@ -176,20 +151,19 @@ func (o *replayOptions) runRemote(c *cobra.Command, sources []string) error {
 		return err
 	}
 	var aws cloud
-	if o.dryRun {
-		found := replay.Finder{Sources: sources, Open: aws.source, Table: schema.Tables()[0], Select: o.selected}
-		if err := found.Check(c.Context()); err != nil {
+	// Of a plan, the state machine is no part; one that is named is looked at all the same.
+	var m *stepfunctions.Machine
+	if !o.dryRun || o.engine.machine != "" {
+		if m, err = o.engine.open(c.Context(), &aws); err != nil {
 			return err
 		}
-		p, err := replay.MakePlan(c.Context(), &found, replay.Config{Table: found.Table, Select: o.selected, Limits: o.limits}, o.engine.rates())
+	}
+	if o.dryRun {
+		p, err := replay.MakePlan(c.Context(), &machineObjects{in, aws.source}, replay.Config{Table: schema.Tables()[0], Limits: o.limits}, o.engine.rates())
 		if err != nil {
 			return err
 		}
 		return o.printPlan(c.OutOrStdout(), p, o.engine.estimate(p, &in))
-	}
-	m, err := o.engine.open(c.Context(), &aws)
-	if err != nil {
-		return err
 	}
 	r := remoteReplay{machine: m, input: in, name: o.engine.name, lake: o.lake, open: aws.openList, now: time.Now, json: o.format == formatJSON}
 	return r.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr(), newProgress(c.ErrOrStderr(), o.format))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flowlake/flowlake/functions/internal/replay"
 	"github.com/flowlake/flowlake/functions/internal/stepfunctions"
+	"github.com/flowlake/flowlake/schema"
 )
 
 func TestEngineFlags(t *testing.T) {
@@ -22,11 +23,13 @@ func TestEngineFlags(t *testing.T) {
 		"--engine local": "",
 		"--journal j":    "",
 		"--engine step-functions --state-machine ARN --execution-name n --concurrency 3": "",
-		"--engine lambda":                          `--engine: want local or step-functions, have "lambda"`,
-		"--concurrency 10":                         "--concurrency: want --engine step-functions with it",
-		"--engine step-functions --journal j":      "--journal: want --engine local with it: the stack's function has settings of its own",
-		"--engine=step-functions --failed=list":    "--failed: want --engine local with it",
-		"--engine local --state-machine something": "--state-machine: want --engine step-functions with it",
+		"--engine lambda":                              `--engine: want local or step-functions, have "lambda"`,
+		"--concurrency 10":                             "--concurrency: want --engine step-functions with it",
+		"--engine step-functions --journal j":          "--journal: want --engine local with it: the stack's function has settings of its own",
+		"--engine=step-functions --failed=list":        "--failed: want --engine local with it",
+		"--engine step-functions --execution-name a/b": `--execution-name: want a name of 1 to 80 letters, digits, hyphens and underscores, have "a/b"`,
+		"--engine step-functions --source s3://logs":   "--source: want --engine local with it",
+		"--engine local --state-machine something":     "--state-machine: want --engine step-functions with it",
 	} {
 		var o engineOptions
 		var r redriveOptions
@@ -75,7 +78,9 @@ func TestEngineInput(t *testing.T) {
 		input    string
 		err      string
 	}{
-		{[]string{"s3://logs"}, replay.Selection{}, `{"bucket":"logs","concurrency":5,"toleratedFailurePercentage":0}`, ""},
+		{[]string{"s3://logs/AWSLogs"}, replay.Selection{}, `{"bucket":"logs","prefix":"AWSLogs/","concurrency":5,"toleratedFailurePercentage":0}`, ""},
+		{[]string{"s3://logs"}, replay.Selection{}, "", `want a prefix in the SOURCE, such as s3://logs/AWSLogs/, which the stack's FlowLogPrefix begins, have "s3://logs"`},
+		{[]string{"s3://logs/"}, replay.Selection{}, "", "want a prefix in the SOURCE"},
 		{[]string{"s3://logs/" + region}, january, `{"bucket":"logs","prefix":"` + region + `/","from":"2026-01-01","to":"2026-01-31","concurrency":5,"toleratedFailurePercentage":0}`, ""},
 		{[]string{"s3://logs/" + region + "/"}, replay.Selection{From: january.From, To: at("2026-01-02T01:00:00+01:00")}, `{"bucket":"logs","prefix":"` + region + `/","from":"2026-01-01","to":"2026-01-01","concurrency":5,"toleratedFailurePercentage":0}`, ""},
 		{nil, replay.Selection{}, "", "want one SOURCE, s3://bucket/prefix"},
@@ -112,11 +117,16 @@ type fakeMachine struct {
 	progress []stepfunctions.Progress
 	outcome  *stepfunctions.Outcome
 	err      error
+	start    error
 	cancel   func()
 }
 
 func (m *fakeMachine) Start(_ context.Context, name string, in stepfunctions.Input) (*stepfunctions.Execution, error) {
 	m.started = name
+	if m.start != nil {
+		m.cancel()
+		return nil, m.start
+	}
 	return &stepfunctions.Execution{ARN: "arn:execution:" + name, Name: name, Input: in, Started: time.Date(2026, 2, 1, 10, 0, 0, 0, time.UTC)}, nil
 }
 
@@ -157,7 +167,13 @@ func TestRemoteReplay(t *testing.T) {
 	tooMany := outcome("FAILED")
 	tooMany.Error, tooMany.Cause = "NoObjects", "no object below s3://logs/"
 	lost := outcome("SUCCEEDED")
-	lost.Results = []string{"replay/january/none/manifest.json"}
+	lost.Results = []string{"replay/january/none/manifest.json", "replay/january/a/manifest.json"}
+	both := outcome("FAILED")
+	both.Error, both.Cause, both.Results = "NoObjects", "no object below s3://logs/", lost.Results[:1]
+	counted := outcome("SUCCEEDED") // by the Map Runs, and not in the results
+	counted.Results = nil
+	pending := &stepfunctions.Outcome{}
+	pending.Name, pending.Status, pending.Objects = "january", "SUCCEEDED", stepfunctions.Objects{Total: 5, Succeeded: 4, Pending: 1}
 	whole := &stepfunctions.Outcome{}
 	whole.Name, whole.Status, whole.Objects = "january", "SUCCEEDED", stepfunctions.Objects{Total: 5, Succeeded: 5}
 	for name, test := range map[string]struct {
@@ -173,12 +189,16 @@ func TestRemoteReplay(t *testing.T) {
 			"execution arn:execution:january, started 2026-02-01T10:00:00Z\n80 of at least 1,060 objects, 20 in batches that failed, prefix 3 of 4: AWSLogs/2026/02/\n", exitOK, ""},
 		"objects failed": {fakeMachine{outcome: outcome("SUCCEEDED")}, false,
 			"execution   january succeeded\nobjects     100 found: 60 in batches that were converted, 20 in batches that failed, 20 not begun\n  failed    s3://logs/1.log.gz: cut off\n" + again, "", exitObjects, ""},
-		"failed":    {fakeMachine{outcome: tooMany}, false, "execution   january failed\n", "", exitFailed, "execution january failed: no object below s3://logs/"},
-		"lost":      {fakeMachine{outcome: lost}, false, "execution   january succeeded\n", "", exitFailed, "no such object: s3://lakes/replay/january/none/manifest.json"},
-		"no answer": {fakeMachine{err: errors.New("read execution january: denied")}, false, "", "", exitFailed, "read execution january: denied; execution january goes on by itself; the same command with --execution-name january follows it again"},
+		"failed": {fakeMachine{outcome: tooMany}, false, "execution   january failed\n", "", exitFailed, "execution january failed: no object below s3://logs/"},
+		"lost": {fakeMachine{outcome: lost}, false,
+			"execution   january succeeded\nobjects     100 found: 60 in batches that were converted, 20 in batches that failed, 20 not begun\n  failed    s3://logs/1.log.gz: cut off\n" + again, "", exitFailed, "no such object: s3://lakes/replay/january/none/manifest.json"},
+		"failed and lost": {fakeMachine{outcome: both}, false, "execution   january failed\n", "", exitFailed, "execution january failed: no object below s3://logs/; read list s3://lakes/replay/january/none/manifest.json: "},
+		"only counted":    {fakeMachine{outcome: counted}, false, "execution   january succeeded\n", "", exitObjects, ""},
+		"not begun":       {fakeMachine{outcome: pending}, false, "execution   january succeeded\n", "", exitObjects, ""},
+		"no answer":       {fakeMachine{err: errors.New("read execution january: denied")}, false, "", "", exitFailed, "read execution january: denied; execution january goes on by itself; the same command with --execution-name january follows it again"},
 		"JSON": {fakeMachine{progress: []stepfunctions.Progress{running}, outcome: outcome("SUCCEEDED")}, true,
 			`{"execution":"january","status":"SUCCEEDED","started":"0001-01-01T00:00:00Z","prefix":"","prefix_number":0,"prefixes":0,"objects":100,"in_batches_converted":60,"in_batches_failed":20,"in_batches_running":0,"in_batches_not_begun":20,"results":["replay/january/a/manifest.json"],"manifests":["s3://lakes/replay/january/a/manifest.json"],"failed":1,"failures":[{"url":"s3://logs/1.log.gz","error":"cut off"}]}` + "\n",
-			`{"progress":{"execution":"january","status":"RUNNING","started":"0001-01-01T00:00:00Z","prefix":"AWSLogs/2026/02/","prefix_number":3,"prefixes":4,"objects":1060,"in_batches_converted":60,"in_batches_failed":20,"in_batches_running":0,"in_batches_not_begun":0}}` + "\n", exitObjects, ""},
+			`{"started":{"execution":"january","arn":"arn:execution:january","started":"2026-02-01T10:00:00Z"}}` + "\n" + `{"progress":{"execution":"january","status":"RUNNING","started":"0001-01-01T00:00:00Z","prefix":"AWSLogs/2026/02/","prefix_number":3,"prefixes":4,"objects":1060,"in_batches_converted":60,"in_batches_failed":20,"in_batches_running":0,"in_batches_not_begun":0}}` + "\n", exitObjects, ""},
 	} {
 		var stdout, stderr bytes.Buffer
 		r := remoteReplay{machine: &test.machine, name: "january", lake: lakeOptions{url: "s3://lakes/lake", database: "sampledb"}, open: results, now: time.Now, json: test.json}
@@ -189,6 +209,9 @@ func TestRemoteReplay(t *testing.T) {
 		p := newProgress(&stderr, format)
 		p.last = time.Time{}
 		err := r.run(t.Context(), &stdout, &stderr, p)
+		if strings.Contains(stdout.String(), "--failed s3://lakes/replay/january/none") {
+			t.Errorf("%s: gives a manifest that cannot be read:\n%s", name, &stdout)
+		}
 		if !strings.HasPrefix(stdout.String(), test.stdout) || !strings.HasPrefix(stderr.String(), test.stderr) {
 			t.Errorf("%s: prints\n%s%s\nwant\n%s%s", name, &stdout, &stderr, test.stdout, test.stderr)
 		}
@@ -217,5 +240,64 @@ func TestRemoteReplayInterrupted(t *testing.T) {
 	r.lake.url = "lake"
 	if err := r.run(t.Context(), &stdout, &stderr, newProgress(&stderr, formatText)); report(io.Discard, err) != int(exitUsage) {
 		t.Errorf("a lake that is no stack's: error %v", err)
+	}
+}
+
+// An interruption while an execution is being started names it, and so does one while its results are
+// being read.
+func TestRemoteReplayInterruptedEarlyAndLate(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	m := fakeMachine{cancel: cancel, start: context.Canceled}
+	r := remoteReplay{machine: &m, lake: lakeOptions{url: "s3://lakes/lake"}, open: results, now: func() time.Time { return time.Date(2026, 2, 1, 10, 12, 13, 0, time.UTC) }}
+	var stdout, stderr bytes.Buffer
+	err := r.run(ctx, &stdout, &stderr, newProgress(&stderr, formatText))
+	const early = "interrupted while execution flowlake-20260201T101213Z was being started, which may go on by itself; the same command with --execution-name flowlake-20260201T101213Z follows it, or starts it"
+	if code := report(io.Discard, err); code != int(exitInterrupted) || err.Error() != early {
+		t.Errorf("exit code %d, error %v, want %s", code, err, early)
+	}
+
+	ctx, cancel = context.WithCancel(t.Context())
+	r.machine = &fakeMachine{outcome: outcome("SUCCEEDED")}
+	r.open = func(ctx context.Context, name string) (io.ReadCloser, error) {
+		cancel()
+		return nil, ctx.Err()
+	}
+	err = r.run(ctx, &stdout, &stderr, newProgress(&stderr, formatText))
+	const late = "interrupted; the same command with --execution-name flowlake-20260201T101213Z reads again what was not converted"
+	if code := report(io.Discard, err); code != int(exitInterrupted) || err.Error() != late {
+		t.Errorf("exit code %d, error %v, want %s", code, err, late)
+	}
+}
+
+// A plan counts what the state machine finds: whole folders, whatever the names in them say.
+func TestMachineObjects(t *testing.T) {
+	const region = "AWSLogs/123456789012/globalaccelerator/us-west-2/"
+	logs := newBucket("logs", region+"2026/01/30/a_20260130T0005Z_1.log.gz", region+"2026/01/30/a_20260131T0000Z_1.log.gz",
+		region+"2026/01/31/a_20260131T0005Z_1.log.gz", region+"2026/02/28/a_20260228T0005Z_1.log.gz", region+"2026/02/01/README.txt", region+"2026/03/01/a_20260228T2355Z_1.log.gz")
+	in := stepfunctions.Input{Bucket: "logs", Prefix: region, From: "2026-01-30", To: "2026-02-28"}
+	for _, test := range []struct {
+		from, to string
+		want     string
+		err      string
+	}{
+		{"2026-01-30", "2026-01-30", "2026/01/30/a_20260130T0005Z_1.log.gz 2026/01/30/a_20260131T0000Z_1.log.gz", ""},
+		{"2026-01-31", "2026-02-28", "2026/01/31/a_20260131T0005Z_1.log.gz 2026/02/01/README.txt 2026/02/28/a_20260228T0005Z_1.log.gz", ""},
+		{"2025-12-01", "2026-01-30", "2026/01/30/a_20260130T0005Z_1.log.gz 2026/01/30/a_20260131T0000Z_1.log.gz", ""},
+		{"2025-12-01", "2025-12-31", "", "no object below s3://logs/" + region + " from 2025-12-01 to 2025-12-31"},
+	} {
+		in.From, in.To = test.from, test.to
+		var got []string
+		err := (&machineObjects{in, buckets{"logs": logs}.open}).Each(t.Context(), func(o replay.Object) error {
+			got = append(got, strings.TrimPrefix(o.Key, region))
+			return nil
+		})
+		if strings.Join(got, " ") != test.want || (err == nil) != (test.err == "") || err != nil && err.Error() != test.err {
+			t.Errorf("%s to %s: %q, error %v", test.from, test.to, got, err)
+		}
+	}
+	in.From, in.To = "2026-01-30", "2026-01-30"
+	p, err := replay.MakePlan(t.Context(), &machineObjects{in, buckets{"logs": logs}.open}, replay.Config{Table: schema.GlobalAccelerator()}, replay.Rates{})
+	if err != nil || p.Found.Objects != 2 || p.Outside != 0 {
+		t.Errorf("plan %+v, error %v", p, err)
 	}
 }

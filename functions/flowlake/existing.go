@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/flowlake/flowlake/functions/internal/catalog"
@@ -24,11 +25,12 @@ import (
 // It looks on the day that the object's key names, the one after and the one before. So it does not
 // know an object whose key names no day, nor one with records of other days; these, and objects
 // without any line that is kept, count as not converted. It asks the catalog once, at the beginning:
-// an output of a partition that was not registered then counts as missing.
+// an output of a partition that was not registered then, as its day's and where its day's lies, counts as
+// missing.
 type existing struct {
 	lake       *lake
 	table      *schema.Table
-	registered map[string]bool // locations of partitions
+	registered map[string]bool // locations of the partitions that are registered with their day's values
 }
 
 func newExisting(ctx context.Context, l *lake, t *schema.Table) (*existing, error) {
@@ -39,7 +41,9 @@ func newExisting(ctx context.Context, l *lake, t *schema.Table) (*existing, erro
 			return nil, err
 		}
 		for _, p := range partitions {
-			e.registered[p.Location] = true
+			if own := t.Partition(dayOf(p.Values)); own.Location == p.Location && slices.Equal(own.Values, p.Values) {
+				e.registered[p.Location] = true
+			}
 		}
 	}
 	return e, nil

@@ -2,12 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/flowlake/flowlake/functions/internal/catalog"
 	"github.com/flowlake/flowlake/functions/internal/replay"
 	"github.com/flowlake/flowlake/schema"
 )
@@ -106,6 +108,27 @@ func TestExisting(t *testing.T) {
 			t.Fatal(err)
 		}
 		missing("unregistered "+table, nil)
+	}
+	// Registered under another day's values, or elsewhere, they are not where queries look for them.
+	table := schema.GlobalAccelerator()
+	day := table.Partition(schema.DayOf(1768003205))
+	for _, other := range []schema.Partition{
+		{Values: []string{"2026", "01", "19"}, Location: day.Location},
+		{Values: []string{"2026", "1", "10"}, Location: day.Location},
+		{Values: day.Values, Location: "elsewhere/"},
+	} {
+		fresh()
+		c, err := catalog.OpenLocal(lake)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.RemovePartitions(t.Context(), table, []schema.Partition{day}); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		if _, err := c.AddPartitions(t.Context(), table, []schema.Partition{other}); err != nil {
+			t.Fatal(err)
+		}
+		missing(fmt.Sprintf("registered as %v", other), nil)
 	}
 	missing("no lake", func(*replay.Object) {
 		if err := os.RemoveAll(lake); err != nil {

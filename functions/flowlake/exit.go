@@ -31,7 +31,7 @@ var exitCodes = []struct {
 	{exitUsage, "the command line is wrong"},
 	{exitRejects, "done, but some lines are no records; they are in the rejects table"},
 	{exitObjects, "some objects were not converted; all others were"},
-	{exitInterrupted, "interrupted; the same command starts again and overwrites"},
+	{exitInterrupted, "interrupted; the message says how to go on"},
 	{exitDiffers, "verify: the lake is not what its sources say"},
 }
 

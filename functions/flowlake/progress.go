@@ -27,6 +27,15 @@ type progress struct {
 	// bar is that of a terminal, or nil; while objects are listed, it does not know the end.
 	bar    *progressbar.ProgressBar
 	listed bool // the bar knows the end
+	// samples are how far it was, some a second apart, of the last minute.
+	samples []sample
+}
+
+// sample is how far it was at some time.
+type sample struct {
+	at    time.Time
+	done  int
+	bytes int64
 }
 
 func newProgress(w io.Writer, format string) *progress {
@@ -115,17 +124,30 @@ func (p *progress) show(s replay.Snapshot) {
 	fmt.Fprintln(p.w)
 }
 
-// pace is how fast it goes, what was done before left out.
+// pace is how fast it went in the last minute.
 type pace struct {
 	Objects float64 `json:"objects_per_second"`
 	Bytes   float64 `json:"bytes_per_second"`
-	// Left is the time that it still takes, in seconds; nil while nobody can tell.
+	// Left is the time that it still takes at that pace, in seconds; nil while nobody can tell.
 	Left *float64 `json:"seconds_left"`
 }
 
+// window is how far back a pace looks.
+const window = time.Minute
+
 func (p *progress) pace(s replay.Snapshot, now time.Time) pace {
-	took := max(now.Sub(p.began), time.Millisecond).Seconds()
-	r := pace{Objects: float64(s.Done-s.Before) / took, Bytes: float64(s.BytesDone-s.BytesBefore) / took}
+	if n := len(p.samples); n == 0 || now.Sub(p.samples[n-1].at) >= time.Second {
+		if n == 0 {
+			p.samples = append(p.samples, sample{at: p.began})
+		}
+		p.samples = append(p.samples, sample{now, s.Done, s.BytesDone})
+		for len(p.samples) > 2 && now.Sub(p.samples[1].at) >= window {
+			p.samples = p.samples[1:]
+		}
+	}
+	first := p.samples[0]
+	took := max(now.Sub(first.at), time.Millisecond).Seconds()
+	r := pace{Objects: float64(s.Done-first.done) / took, Bytes: float64(s.BytesDone-first.bytes) / took}
 	if s.Listed && r.Bytes > 0 {
 		left := float64(s.Bytes-s.BytesDone) / r.Bytes
 		r.Left = &left

@@ -15,12 +15,12 @@ import (
 func TestProgressLines(t *testing.T) {
 	for _, test := range []struct{ format, want string }{
 		{formatText, `failed: broken
-1,100 of at least 3,000 objects, 2.2 MB of 6.0 MB, 10 rows, 1 rejects, 1 failed, 100 objects/s, 200 kB/s, now 2026-01-09
-2,000 of 3,000 objects, 4.0 MB of 6.0 MB, 20 rows, 1 rejects, 1 failed, 95 objects/s, 190 kB/s, 11s left, now 2026-01-10
+1,100 of at least 3,000 objects, 2.2 MB of 6.0 MB, 10 rows, 1 rejects, 1 failed, 110 objects/s, 220 kB/s, now 2026-01-09
+2,000 of 3,000 objects, 4.0 MB of 6.0 MB, 20 rows, 1 rejects, 1 failed, 100 objects/s, 200 kB/s, 10s left, now 2026-01-10
 `},
 		{formatJSON, `{"failed":{"url":"s3://bucket/x","error":"broken"}}
-{"progress":{"listed":false,"objects":3000,"done":1100,"bytes":6000000,"bytes_done":2200000,"bytes_before":200000,"converted":999,"done_before":100,"skipped":0,"failed":1,"retries":0,"rows":10,"rejected":1,"day":"2026-01-09","workers":4,"objects_per_second":100,"bytes_per_second":200000,"seconds_left":null}}
-{"progress":{"listed":true,"objects":3000,"done":2000,"bytes":6000000,"bytes_done":4000000,"bytes_before":200000,"converted":1899,"done_before":100,"skipped":0,"failed":1,"retries":0,"rows":20,"rejected":1,"day":"2026-01-10","workers":4,"objects_per_second":95,"bytes_per_second":190000,"seconds_left":10.526315789473685}}
+{"progress":{"listed":false,"objects":3000,"done":1100,"bytes":6000000,"bytes_done":2200000,"bytes_before":200000,"converted":999,"done_before":100,"skipped":0,"failed":1,"retries":0,"rows":10,"rejected":1,"day":"2026-01-09","workers":4,"objects_per_second":110,"bytes_per_second":220000,"seconds_left":null}}
+{"progress":{"listed":true,"objects":3000,"done":2000,"bytes":6000000,"bytes_done":4000000,"bytes_before":200000,"converted":1899,"done_before":100,"skipped":0,"failed":1,"retries":0,"rows":20,"rejected":1,"day":"2026-01-10","workers":4,"objects_per_second":100,"bytes_per_second":200000,"seconds_left":10}}
 `},
 	} {
 		var out bytes.Buffer
@@ -48,6 +48,24 @@ func TestProgressLines(t *testing.T) {
 				t.Errorf("no JSON: %s", line)
 			}
 		}
+	}
+}
+
+// The pace is that of the last minute: what was fast or slow before does not count.
+func TestPaceOfTheLastMinute(t *testing.T) {
+	p := newProgress(new(bytes.Buffer), formatText)
+	at := func(seconds, done int) pace {
+		return p.pace(replay.Snapshot{Listed: true, Objects: 100_000, Bytes: 100_000, Done: done, BytesDone: int64(done)}, p.began.Add(time.Duration(seconds)*time.Second))
+	}
+	if pc := at(10, 10_000); pc.Objects != 1000 { // found to be there already
+		t.Errorf("%+v", pc)
+	}
+	for s := 11; s < 600; s++ {
+		at(s, 10_000+10*(s-10))
+	}
+	pc := at(600, 15_900)
+	if pc.Objects < 9.9 || pc.Objects > 10.1 || *pc.Left < 8300 || *pc.Left > 8500 || len(p.samples) > 70 {
+		t.Errorf("%+v of %d samples", pc, len(p.samples))
 	}
 }
 
@@ -117,8 +135,8 @@ func TestReplayFlags(t *testing.T) {
 		"--late=-1h":                            "--late: want a duration such as 24h, have -1h0m0s",
 		"--account 12345":                       `--account: want 12 digits, have "12345"`,
 		"--accelerator arn:aws:x:accelerator/y": "--accelerator: want the identifier",
-		"--rate=-1":                             "--rate: want a number above 0, have -1",
-		"--rate NaN":                            "--rate: want a number above 0",
+		"--rate=-1":                             "--rate: want a number of at least 0, have -1",
+		"--rate NaN":                            "--rate: want a number of at least 0",
 		"--bytes-in-flight much":                `--bytes-in-flight: want a size such as 500MB, have "much"`,
 		"--bytes-in-flight 0":                   `--bytes-in-flight: want a size`,
 		"--retries=-1":                          "--retries: want at least 0, have -1",

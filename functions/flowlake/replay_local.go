@@ -50,10 +50,13 @@ func (o *replayOptions) runLocal(c *cobra.Command, sources []string) error {
 	}
 	if o.dryRun {
 		p, err := replay.MakePlan(ctx, objects, r, o.estimate(sources))
-		if err != nil {
-			return err
+		if err == nil {
+			err = o.printPlan(c.OutOrStdout(), p, nil)
 		}
-		return o.printPlan(c.OutOrStdout(), p, nil)
+		if err == nil && p.Failed > 0 {
+			err = &exitError{code: exitObjects}
+		}
+		return err
 	}
 	// A catalog that refuses the tables is found here, once, and not after the first object is written.
 	r.Begin = func(ctx context.Context) error {
@@ -118,22 +121,32 @@ func (o *replayOptions) interruption(s *replay.Summary) string {
 		text += "; the same command goes on from here, by the journal " + o.journal
 	case o.existing:
 		text += "; the same command goes on from here, by what the lake holds"
+	case o.redrive.queue() != "":
+		text += "; messages of what was converted are deleted, the same command goes on with the others"
 	default:
 		text += "; the same command starts again, with --skip-existing it goes on from here"
 	}
 	return text
 }
 
-// openJournal opens the journal, if one is wanted. A plan makes none.
+// openJournal opens the journal, if one is wanted. A plan only looks into one that is there.
 func (o *replayOptions) openJournal(c *cobra.Command, l *lake, config *etl.Config) (*replay.Journal, error) {
 	if o.journal == "" {
 		return nil, nil
 	}
-	if _, err := os.Stat(o.journal); o.dryRun && errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	open := replay.OpenJournal
+	if o.dryRun {
+		if _, err := os.Stat(o.journal); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		open = replay.ReadJournal
 	}
-	j, err := replay.OpenJournal(o.journal, l.URL(""), replay.Settings(config))
-	if err == nil && j.Damaged > 0 {
+	name := l.URL("")
+	if l.glue != nil {
+		name += " in " + l.at // two databases may have tables over the same objects
+	}
+	j, err := open(o.journal, name, replay.Settings(config))
+	if err == nil && j.Damaged > 0 && o.format == formatText {
 		fmt.Fprintf(c.ErrOrStderr(), "journal %s: %s lines cannot be read; their objects are converted again\n", o.journal, comma(j.Damaged))
 	}
 	return j, err

@@ -50,17 +50,13 @@ func writeSummary(w io.Writer, s *replay.Summary, workers int, took time.Duratio
 	if s.UnknownFields > 0 {
 		fmt.Fprintf(w, "            %s unknown header names, whose fields were left out\n", comma(s.UnknownFields))
 	}
-	// An output does not say how much text its source had.
-	of := ""
-	if s.BeforeTally.BytesIn > 0 && s.BeforeTally.Text == 0 {
-		of = " in what was converted now"
-	}
-	fmt.Fprintf(w, "read        %s gzip, %s text%s\n", size(s.BytesIn), size(s.Text), of)
-	fmt.Fprintf(w, "wrote       %s in %s objects\n", size(s.BytesOut), comma(s.Outputs))
-	fmt.Fprintf(w, "partitions  %s registered\n", comma(s.Partitions))
-	text, rows := s.Text-s.BeforeTally.Text, s.Rows-s.BeforeTally.Rows
+	// What follows is of this run alone.
+	b := &s.BeforeTally
+	fmt.Fprintf(w, "read        %s gzip, %s text\n", size(s.BytesIn-b.BytesIn), size(s.Text-b.Text))
+	fmt.Fprintf(w, "wrote       %s in %s objects\n", size(s.BytesOut-b.BytesOut), comma(s.Outputs-b.Outputs))
+	fmt.Fprintf(w, "partitions  %s registered\n", comma(s.Partitions-b.Partitions))
 	fmt.Fprintf(w, "took        %.2f s: %s of text/s, %s records/s\n", took.Seconds(),
-		size(int64(float64(text)/took.Seconds())), comma(int64(float64(rows)/took.Seconds())))
+		size(int64(float64(s.Text-b.Text)/took.Seconds())), comma(int64(float64(s.Rows-b.Rows)/took.Seconds())))
 	if s.Converted > 0 {
 		fmt.Fprintf(w, "workers     %d, converting %.0f %% of the time\n", workers, 100*s.ConversionSeconds/took.Seconds()/float64(workers))
 	}
@@ -84,11 +80,12 @@ func (o *replayOptions) printSummary(w io.Writer, s *replay.Summary, letters *de
 	if o.format == formatJSON {
 		all := struct {
 			*replay.Summary
-			Messages *deadletter.Summary `json:"messages,omitempty"`
-			Seconds  float64             `json:"seconds"`
+			Messages     *deadletter.Summary `json:"messages,omitempty"`
+			MessagesLeft []leftMessage       `json:"messages_left,omitempty"` // the first whose reasons are not in Failures
+			Seconds      float64             `json:"seconds"`
 		}{Summary: s, Seconds: took.Seconds()}
 		if letters != nil {
-			all.Messages = &letters.summary
+			all.Messages, all.MessagesLeft = &letters.summary, letters.stay
 		}
 		return json.NewEncoder(w).Encode(all)
 	}
@@ -100,21 +97,22 @@ func (o *replayOptions) printSummary(w io.Writer, s *replay.Summary, letters *de
 }
 
 // What a plan assumes of the time: of gzip, what one processor converts in a second, half of what it
-// does with the largest logs (see the README), as most are small; and the objects that one worker
-// converts in a second, of a few records each, with a local disk and with S3.
+// does with the largest logs (see the README), as most are small; and of objects of a few records each,
+// those that it converts in a second, and those that one worker does with S3, where it waits.
 const (
-	gzipPerProcessor = 15e6
-	objectsPerWorker = 50
-	objectsFromS3    = 10
+	gzipPerProcessor    = 15e6
+	objectsPerProcessor = 50
+	objectsFromS3       = 10
 )
 
 // estimate gives the rates that a plan assumes.
 func (o *replayOptions) estimate(sources []string) replay.Rates {
-	objects := float64(objectsPerWorker)
+	processors := min(runtime.GOMAXPROCS(0), o.workers)
+	objects := float64(objectsPerProcessor * processors)
 	if isS3(o.lake.url) || slices.ContainsFunc(sources, isS3) {
-		objects = objectsFromS3
+		objects = min(objects, float64(objectsFromS3*o.workers))
 	}
-	r := replay.Rates{BytesPerSecond: gzipPerProcessor * float64(runtime.GOMAXPROCS(0)), ObjectsPerSecond: objects * float64(o.workers)}
+	r := replay.Rates{BytesPerSecond: gzipPerProcessor * float64(processors), ObjectsPerSecond: objects}
 	if rate := o.limits.ObjectsPerSecond; rate > 0 {
 		r.ObjectsPerSecond = min(r.ObjectsPerSecond, rate)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
@@ -20,8 +21,19 @@ type Contents struct {
 	Rows int64
 	// Metadata is what the writer noted.
 	Metadata []Metadata
+	// Columns are the columns, in their order.
+	Columns []Column
 	// Sums are the sums of the columns that were asked for, in their order. A NULL adds nothing.
 	Sums []*big.Int
+}
+
+// Column is a column of a Parquet file.
+type Column struct {
+	// Name is the column's name, with those of the groups that it lies in in front.
+	Name string
+	// Type is the physical type with the annotation if there is one, such as INT64
+	// TIMESTAMP(isAdjustedToUTC=true,unit=MILLIS), and with REPEATED in front of lists.
+	Type string
 }
 
 // Reread decodes every page of every column of a Parquet file of that size, by parquet-go's readers and by
@@ -50,6 +62,9 @@ func Reread(r io.ReaderAt, size int64, sums []string) (c *Contents, err error) {
 		c.Metadata = append(c.Metadata, Metadata{kv.Key, kv.Value})
 	}
 	columns := f.Schema().Columns()
+	for i, element := range leafElements(m.Schema) {
+		c.Columns = append(c.Columns, Column{strings.Join(columns[i], "."), describeType(element)})
+	}
 	byColumn := make([]*big.Int, len(columns)) // nil: not asked for
 	for _, name := range sums {
 		i := slices.IndexFunc(columns, func(path []string) bool { return len(path) == 1 && path[0] == name })
@@ -82,6 +97,21 @@ func Reread(r io.ReaderAt, size int64, sums []string) (c *Contents, err error) {
 		return nil, fmt.Errorf("row groups have %d rows, the footer says %d", rows, m.NumRows)
 	}
 	return c, nil
+}
+
+// describeType gives the type of a column.
+func describeType(e *format.SchemaElement) string {
+	s := e.Type.V.String()
+	if e.RepetitionType.V == format.Repeated {
+		s = "REPEATED " + s
+	}
+	switch {
+	case e.LogicalType.Value != nil:
+		return s + " " + e.LogicalType.String()
+	case e.ConvertedType.Valid: // of an older writer
+		return s + fmt.Sprintf(" converted type %d", e.ConvertedType.V)
+	}
+	return s
 }
 
 // checkTrailer looks at the end of the file, because the library makes room for a footer of whatever

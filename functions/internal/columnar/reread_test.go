@@ -2,10 +2,13 @@ package columnar
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/big"
 	"runtime"
 	"testing"
+
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/flowlake/flowlake/functions/internal/batch"
 	"github.com/flowlake/flowlake/functions/internal/columnar/columnartest"
@@ -57,6 +60,42 @@ func TestReread(t *testing.T) {
 		if _, err := reread(file, name); err == nil {
 			t.Errorf("a sum of column %s", name)
 		}
+	}
+}
+
+// The columns of a file are those that it declares, whoever wrote it.
+func TestRereadGivesTheColumns(t *testing.T) {
+	b, _ := sample(schema.GlobalAccelerator().Rejects(), 1, 1)
+	got, err := reread(write(t, schema.GlobalAccelerator().Rejects(), Options{}, nil, b))
+	if want := "[{source BYTE_ARRAY STRING} {line INT64} {reason BYTE_ARRAY STRING} {raw BYTE_ARRAY STRING}]"; err != nil || fmt.Sprint(got.Columns) != want {
+		t.Errorf("have %v, error %v, want %s", got, err, want)
+	}
+	b, _ = sample(schema.GlobalAccelerator(), 1, 1)
+	got, err = reread(write(t, schema.GlobalAccelerator(), Options{}, nil, b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"clientport": "INT32", "starttime": "INT64 TIMESTAMP(isAdjustedToUTC=true,unit=MILLIS)"} {
+		if have := got.Columns[schema.GlobalAccelerator().Column(name)]; have != (Column{name, want}) {
+			t.Errorf("have %+v, want %s", have, want)
+		}
+	}
+	type row struct {
+		Small   uint32  `parquet:"small"`
+		Numbers []int64 `parquet:"numbers"`
+		Group   struct {
+			Inner int64 `parquet:"inner"`
+		} `parquet:"group"`
+	}
+	var buf bytes.Buffer
+	w := parquet.NewGenericWriter[row](&buf)
+	_, err = w.Write([]row{{Small: 1, Numbers: []int64{1}}})
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	got, err = reread(buf.Bytes())
+	if want := "[{small INT32 INT(32,false)} {numbers REPEATED INT64 INT(64,true)} {group.inner INT64 INT(64,true)}]"; err != nil || fmt.Sprint(got.Columns) != want {
+		t.Errorf("have %v, error %v, want %s", got, err, want)
 	}
 }
 

@@ -90,6 +90,24 @@ func TestLists(t *testing.T) {
 {"level":"ERROR","msg":"object failed","url":"s3://b/2","error":"it is still so","retryable":false}
 {"level":"INFO","msg":"object converted","url":"s3://b/3","rows":5}
 `
+	// As functions/convert writes it, with FLOWLAKE_LOG_LEVEL=DEBUG: 1 fails and is begun again, 2 is out of
+	// time, 3 is converted under its other key and 4 after a failure, 5 is skipped after one, and 6 is begun
+	// again when it was converted.
+	const lambda = `{"time":"2026-01-30T00:10:00Z","level":"DEBUG","msg":"object begun","requestId":"r","url":"s3://b/1"}
+{"time":"2026-01-30T00:10:01Z","level":"ERROR","msg":"object failed","requestId":"r","url":"s3://b/1","versionId":"v","error":"cut off","retryable":false}
+{"time":"2026-01-30T00:10:01Z","level":"WARN","msg":"object not converted in time","requestId":"r","url":"s3://b/2","error":"not begun: the invocation's time is nearly over"}
+{"time":"2026-01-30T00:10:02Z","level":"DEBUG","msg":"object begun","requestId":"r","url":"s3://b/a%203"}
+{"time":"2026-01-30T00:10:03Z","level":"WARN","msg":"key was encoded","requestId":"r","url":"s3://b/a%203","error":"open a%203: no such key"}
+{"time":"2026-01-30T00:10:03Z","level":"INFO","msg":"object converted","requestId":"r","url":"s3://b/a 3","lines":4,"rows":3,"milliseconds":7}
+{"time":"2026-01-30T00:10:04Z","level":"ERROR","msg":"object failed","requestId":"r","url":"s3://b/4","error":"busy","retryable":true}
+{"time":"2026-01-30T00:10:04Z","level":"ERROR","msg":"object failed","requestId":"r","url":"s3://b/5","error":"busy","retryable":true}
+{"time":"2026-01-30T00:10:05Z","level":"INFO","msg":"object converted","requestId":"r","url":"s3://b/6","lines":4,"rows":3,"milliseconds":7}
+{"time":"2026-01-30T00:11:00Z","level":"INFO","msg":"record skipped","requestId":"s","messageId":"m","reason":"event s3:TestEvent"}
+{"time":"2026-01-30T00:11:00Z","level":"INFO","msg":"object converted","requestId":"s","url":"s3://b/4","lines":4,"rows":3,"milliseconds":7}
+{"time":"2026-01-30T00:11:00Z","level":"INFO","msg":"object skipped","requestId":"s","url":"s3://b/5","reason":"empty object (0 bytes)"}
+{"time":"2026-01-30T00:11:01Z","level":"DEBUG","msg":"object begun","requestId":"s","url":"s3://b/1"}
+{"time":"2026-01-30T00:11:01Z","level":"DEBUG","msg":"object begun","requestId":"s","url":"s3://b/6"}
+`
 	const journal = `{"flowlake_journal":1,"lake":"file:///lake","settings":"00"}
 {"url":"file:///logs/1.log.gz","content":"etag 1","outcome":"failed","reason":"cut off"}
 {"url":"file:///logs/2.log.gz","content":"etag 2","outcome":"converted","lines":3}
@@ -109,11 +127,14 @@ func TestLists(t *testing.T) {
 		"paths and URLs":       {"s3://b/AWSLogs/a b.log.gz\nlogs/é.log.gz\n", []Object{{"s3://b/AWSLogs/a b.log.gz", ""}, {"logs/é.log.gz", ""}}},
 		"from another system":  {"\xef\xbb\xbf\r\n  s3://b/1\r\n\r\ns3://b/2", []Object{{"s3://b/1", ""}, {"s3://b/2", ""}}},
 		"log":                  {log, []Object{{"s3://b/2", "it is still so"}}},
+		"log of the Lambda":    {lambda, []Object{{"s3://b/1", "cut off"}, {"s3://b/2", "not begun: the invocation's time is nearly over"}}},
+		"log of beginnings":    {`{"level":"DEBUG","msg":"object begun","url":"s3://b/1"}`, nil},
 		"journal":              {journal, wantJournal},
 		"journal, cut off":     {journal + `{"url":"file:///logs/6.log.g`, wantJournal},
 		"journal of nothing":   {`{"flowlake_journal":1,"lake":"file:///lake","settings":"00"}` + "\n", nil},
 		"failures":             {`{"url":"s3://b/1","error":"x"}` + "\n" + `{"url":"s3://b/2","error":"y"}`, []Object{{"s3://b/1", "x"}, {"s3://b/2", "y"}}},
 		"progress":             {`{"progress":{"objects":2,"failed":1}}` + "\n" + `{"failed":{"url":"s3://b/1","error":"x"}}` + "\n" + `{"objects":2,"failed":1}`, []Object{{"s3://b/1", "x"}}},
+		"progress, broken off": {`{"failed":{"url":"s3://b/1","error":"x"}}` + "\nflowlake: interrupted; 1 of 2 objects were not begun\n[]\n" + `{"failed":{"url":"s3://b/2","error":"y"}}` + "\n", []Object{{"s3://b/1", "x"}, {"s3://b/2", "y"}}},
 		"progress of nothing":  {`{"progress":{"objects":2,"failed":0}}`, nil},
 		"no execution":         {"[]", nil},
 		"executions in lines":  {`{"Status":"FAILED","Input":"` + batchOf("b", "1") + `"}` + "\n" + `{"Status":"PENDING","Input":"` + batchOf("b", "2") + `"}` + "\n", []Object{{"s3://b/1", "not begun"}, {"s3://b/2", "not begun"}}},
@@ -141,7 +162,7 @@ func TestListsThatAreNone(t *testing.T) {
 		"long line":          {"a\n" + strings.Repeat("x", maxLine+1), []string{"line 2: want at most 1048576 bytes"}},
 		"broken JSON":        {`{"url":"a","error":"x"}` + "\n{\"url\":\nx\n", []string{"line 2: want an object in JSON", `found "{\"url\":"`}},
 		"broken at once":     {`{"url`, []string{"line 1: want an object in JSON"}},
-		"a list in lines":    {`{"url":"a","error":"x"}` + "\n[]\n", []string{"line 2: want an object in JSON"}},
+		"text after a line":  {`{"level":"INFO"}` + "\nthe end\n", []string{"line 2: want an object in JSON"}},
 		"no url":             {`{"level":"INFO"}` + "\n" + `{"msg":"x"}`, []string{"some have a url, found none"}},
 		"odd failure":        {`{"failed":{"url":7}}`, []string{"line 1: want failed with url and error", `found "{\"url\":7}"`}},
 		"a number":           {`[7]`, []string{"execution 1: want an object with Status and Input"}},

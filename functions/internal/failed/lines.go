@@ -68,8 +68,37 @@ func (l *list) text() error {
 // outcomeFailed is what a journal says of an object that failed.
 const outcomeFailed = "failed"
 
+// line is one line of JSON, of a journal, a log or the progress of a replay.
+type line struct {
+	Journal int `json:"flowlake_journal"`
+	URL     string
+	Outcome string
+	Error   string
+	Reason  string
+	// Msg is that of a log.
+	Msg string
+	// As flowlake replay --format json tells of its progress.
+	Failed, Progress json.RawMessage
+}
+
+// verdict says whether the line tells what became of its object, and if so, whether that failed. Of the
+// Lambda's log (functions/convert/report.go) only the messages about outcomes do: others name objects,
+// too, and may have an error that is not theirs.
+func (l *line) verdict() (failed, known bool) {
+	switch l.Msg {
+	case "":
+		return l.Outcome == outcomeFailed || l.Outcome == "" && l.Error != "", true
+	case "object failed", "object not converted in time":
+		return true, true
+	case "object converted", "object skipped":
+		return false, true
+	}
+	return false, false
+}
+
 // lines reads lines of JSON. What is said of an object last counts: a journal that was resumed, or a
-// log, goes on after a failure.
+// log, goes on after a failure. Once it is known that they are such lines, those of text between them
+// are passed over: whoever wrote them may have ended with a message.
 func (l *list) lines() error {
 	s := scanner{r: l.r}
 	failures := map[string]int{} // by URL, the place in objects
@@ -83,18 +112,10 @@ func (l *list) lines() error {
 		if err != nil {
 			return err
 		}
-		if len(text) == 0 {
+		if len(text) == 0 || named && text[0] != '{' {
 			continue
 		}
-		var line struct {
-			Journal int `json:"flowlake_journal"`
-			URL     string
-			Outcome string
-			Error   string
-			Reason  string
-			// As flowlake replay --format json tells of its progress.
-			Failed, Progress json.RawMessage
-		}
+		var line line
 		if err := json.Unmarshal(text, &line); err != nil {
 			if !whole && named {
 				break // whoever wrote it was ended meanwhile
@@ -111,9 +132,13 @@ func (l *list) lines() error {
 			continue // of a log, what is not about an object
 		}
 		named = true
+		failed, told := line.verdict()
+		if !told {
+			continue
+		}
 		at, known := failures[line.URL]
 		switch {
-		case line.Outcome != "" && line.Outcome != outcomeFailed, line.Outcome == "" && line.Error == "":
+		case !failed:
 			if known {
 				objects[at].URL = ""
 				delete(failures, line.URL)

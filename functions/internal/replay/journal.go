@@ -107,6 +107,20 @@ func OpenJournal(path, lake, settings string) (*Journal, error) {
 	return j, nil
 }
 
+// ReadJournal opens the journal of that path to look into, also while a replay writes it, and changes
+// nothing. It must be there. Nothing may be added.
+func ReadJournal(path, lake, settings string) (*Journal, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	j := &Journal{file: file, seed: maphash.MakeSeed(), now: time.Now}
+	if err := j.load(header{journalVersion, lake, settings}); err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal %s: %w", path, err), file.Close())
+	}
+	return j, nil
+}
+
 func openJournal(path string, want header) (j *Journal, err error) {
 	// A file beside it, as some systems let nobody write to a file that is locked.
 	lock := flock.New(path+".lock", flock.SetPermissions(0o666))
@@ -256,6 +270,9 @@ func (j *Journal) failure() error {
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.lock == nil {
+		return j.file.Close()
+	}
 	j.sync(j.now())
 	return errors.Join(j.failure(), j.file.Close(), j.lock.Unlock())
 }

@@ -21,7 +21,7 @@ type entry struct {
 }
 
 // load reads a journal that begins as wanted, or begins a new one. A last line that is not whole is
-// taken off: what was writing it was ended meanwhile.
+// taken off: what was writing it was ended meanwhile. A journal that is only looked into stays as it is.
 func (j *Journal) load(want header) error {
 	lines, whole, err := j.measure()
 	if err != nil {
@@ -30,6 +30,9 @@ func (j *Journal) load(want header) error {
 	if lines == 0 {
 		if err := j.checkTorn(); err != nil {
 			return err
+		}
+		if j.lock == nil {
+			return nil
 		}
 		return j.begin(want)
 	}
@@ -63,6 +66,9 @@ func (j *Journal) load(want header) error {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(b.offset, a.offset))
 	})
 	j.index = slices.CompactFunc(j.index, func(a, b entry) bool { return a.hash == b.hash })
+	if j.lock == nil {
+		return nil
+	}
 	return j.file.Truncate(whole)
 }
 

@@ -74,6 +74,65 @@ func keys(t *testing.T, path string, l Lister, fail func(key string) error) ([]s
 
 func none(string) error { return nil }
 
+// A journal has what this run converted, and not what the lake holds, with whatever settings.
+func TestJournalHasNothingOfTheLake(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	cfg := config(2)
+	cfg.Journal = open(t, path)
+	cfg.Existing = existing(func(o Object, _ schema.Source) (Tally, bool, error) { return Tally{}, o.Key < "003", nil })
+	c := converter(func(context.Context, string) (etl.Result, error) { return etl.Result{}, nil })
+	if s, err := Run(t.Context(), objects(5), c, cfg); err != nil || s.Before != 3 || s.Converted != 2 {
+		t.Fatalf("summary %+v, error %v", s, err)
+	}
+	if err := cfg.Journal.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := keys(t, path, objects(5), none); fmt.Sprint(got) != "[000 001 002]" {
+		t.Errorf("converted %q", got)
+	}
+}
+
+// To look into a journal changes nothing, whoever has it open.
+func TestReadJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	keys(t, path, objects(3), none)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString(`{"url":"torn`)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{path: 3, empty: 0} {
+		before, _ := os.ReadFile(path)
+		owner, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j, err := ReadJournal(path, testLake, "settings")
+		if err != nil || j.Len() != want {
+			t.Fatalf("%s: %d objects, error %v", path, j.Len(), err)
+		}
+		if err := errors.Join(j.Close(), owner.Close()); err != nil {
+			t.Error(err)
+		}
+		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+			t.Errorf("%s was changed", path)
+		}
+		if _, err := os.Stat(path + ".lock"); path == empty && err == nil {
+			t.Error("a lock was made")
+		}
+	}
+	if _, err := ReadJournal(path, "another", "settings"); err == nil {
+		t.Error("the journal of another lake is read")
+	}
+}
+
 func TestResume(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	l := objects(6)

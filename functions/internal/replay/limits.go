@@ -73,17 +73,18 @@ func throttled(err error) bool {
 // growth is how many successes in a row let one more object in, after a throttling had let in fewer.
 const growth = 20
 
-// gate lets objects in for conversion, by their number and by the sum of their sizes. The number is
-// halved when something is throttled, and grows back by one after a stretch of successes (additive
-// increase, multiplicative decrease). One goroutine enters.
+// gate lets objects in for conversion, by their number and by the sum of their sizes, and of those that
+// are in, it lets some try at the same time. How many is halved when something is throttled, and grows
+// back by one after a stretch of successes (additive increase, multiplicative decrease).
 type gate struct {
 	workers  int
 	maxBytes int64
-	freed    chan struct{} // holds one if something was freed since the last look
 
 	mu      sync.Mutex
-	limit   int // of objects, now
-	objects int // that are in
+	freed   chan struct{} // closed, and made anew, when something is freed
+	limit   int           // of objects that are in, and of tries, now
+	objects int           // that are in
+	tries   int           // in progress
 	bytes   int64
 	streak  int // successes since the limit changed
 	terms   int // counts the times that it was lowered
@@ -91,34 +92,57 @@ type gate struct {
 
 func newGate(l Limits) *gate {
 	workers := max(1, l.Workers)
-	return &gate{workers: workers, limit: workers, maxBytes: l.BytesInFlight, freed: make(chan struct{}, 1)}
+	return &gate{workers: workers, limit: workers, maxBytes: l.BytesInFlight, freed: make(chan struct{})}
 }
 
 // enter waits until an object may come in; the error is that of ctx.
 func (g *gate) enter(ctx context.Context, size int64) error {
+	return g.wait(ctx, func() bool {
+		if g.objects >= g.limit || g.objects > 0 && g.maxBytes > 0 && g.bytes+size > g.maxBytes {
+			return false
+		}
+		g.objects++
+		g.bytes += size
+		return true
+	})
+}
+
+// begin waits until an object that is in may be tried; the error is that of ctx.
+func (g *gate) begin(ctx context.Context) error {
+	return g.wait(ctx, func() bool {
+		if g.tries >= g.limit {
+			return false
+		}
+		g.tries++
+		return true
+	})
+}
+
+// wait waits until admit, which is called with g.mu held, says yes.
+func (g *gate) wait(ctx context.Context, admit func() bool) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if g.admit(size) {
+		g.mu.Lock()
+		admitted, freed := admit(), g.freed
+		g.mu.Unlock()
+		if admitted {
 			return nil
 		}
 		select {
-		case <-g.freed:
+		case <-freed:
 		case <-ctx.Done():
 		}
 	}
 }
 
-func (g *gate) admit(size int64) bool {
+// end ends a try.
+func (g *gate) end() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.objects >= g.limit || g.objects > 0 && g.maxBytes > 0 && g.bytes+size > g.maxBytes {
-		return false
-	}
-	g.objects++
-	g.bytes += size
-	return true
+	g.tries--
+	g.wake()
 }
 
 func (g *gate) leave(size int64) {
@@ -130,10 +154,8 @@ func (g *gate) leave(size int64) {
 }
 
 func (g *gate) wake() {
-	select {
-	case g.freed <- struct{}{}:
-	default:
-	}
+	close(g.freed)
+	g.freed = make(chan struct{})
 }
 
 // term names the time since the limit was last lowered, for [gate.throttled].
@@ -193,7 +215,7 @@ func newPacer(perSecond float64, clock clock) *pacer {
 // turn does not begin later in a crowd.
 func (p *pacer) wait(ctx context.Context) error {
 	if p.interval == 0 {
-		return nil
+		return ctx.Err()
 	}
 	p.mu.Lock()
 	now := p.clock.now()

@@ -165,6 +165,41 @@ func TestRunAdapts(t *testing.T) {
 	})
 }
 
+// Of the objects that are in, no more are tried again at the same time than a throttling left; and what is
+// throttled is tried again for longer than the retries reach.
+func TestThrottledTriesWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		running, most := 0, 0
+		began := time.Now()
+		c := converter(func(context.Context, string) (etl.Result, error) {
+			mu.Lock()
+			running++
+			if time.Since(began) > 20*time.Second {
+				most = max(most, running)
+			}
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			running--
+			mu.Unlock()
+			if time.Since(began) < time.Minute {
+				return etl.Result{}, passing{throttled: true}
+			}
+			return etl.Result{}, nil
+		})
+		cfg := config(8)
+		cfg.Limits.Retries = 3
+		s, err := Run(t.Context(), objects(8), c, cfg)
+		if err != nil || s.Converted != 8 || s.Failed > 0 {
+			t.Errorf("summary %+v, error %v", s, err)
+		}
+		if most != 1 {
+			t.Errorf("%d tries at the same time, want 1", most)
+		}
+	})
+}
+
 // The sizes of the objects in conversion add up to no more than the limit, but for one alone.
 func TestBytesInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

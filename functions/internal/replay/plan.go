@@ -38,8 +38,8 @@ type Rates struct {
 	// what an output takes besides, however few its rows, in bytes; default [DefaultObjectBytes].
 	Ratio       float64 `json:"output_ratio"`
 	ObjectBytes int64   `json:"output_bytes_per_object"`
-	// BytesPerSecond is how much gzip is converted in a second, and ObjectsPerSecond how many objects
-	// begin; 0 is no bound. The slower of the two decides.
+	// BytesPerSecond is how much gzip is converted in a second, and ObjectsPerSecond is that of the time
+	// which objects take besides, however small; 0 is no time at all. The times add up.
 	BytesPerSecond   float64 `json:"gzip_bytes_per_second"`
 	ObjectsPerSecond float64 `json:"objects_per_second"`
 }
@@ -160,7 +160,7 @@ func (p *planner) plan(s *Summary, rates Rates) *Plan {
 		p.Seconds = float64(p.Convert.Bytes) / rates.BytesPerSecond
 	}
 	if rates.ObjectsPerSecond > 0 {
-		p.Seconds = max(p.Seconds, float64(p.Convert.Objects)/rates.ObjectsPerSecond)
+		p.Seconds += float64(p.Convert.Objects) / rates.ObjectsPerSecond
 	}
 	return &p.Plan
 }

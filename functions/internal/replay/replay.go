@@ -29,6 +29,8 @@ type Object struct {
 	ETag string
 	// Modified is when it was written.
 	Modified time.Time
+	// Missing says that it was named, and that its store does not list it. Its conversion tells why.
+	Missing bool
 }
 
 // URL gives the object's URL, which is its identity.

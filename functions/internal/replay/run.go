@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/flowlake/flowlake/functions/internal/etl"
 	"github.com/flowlake/flowlake/schema"
@@ -99,7 +101,7 @@ func (r *run) list(ctx context.Context, objects Lister, items chan<- item) error
 			r.done(Outcome{Object: o, URL: url, About: about, Skipped: skip}, false)
 			return nil
 		}
-		if r.Journal != nil {
+		if r.Journal != nil && !o.Missing { // else it has no version to go by
 			out, known, err := r.Journal.Lookup(&o, url)
 			if err != nil {
 				return err
@@ -126,9 +128,14 @@ func (r *run) list(ctx context.Context, objects Lister, items chan<- item) error
 // work does one object, with as many tries as it may take.
 func (r *run) work(ctx context.Context, i item) {
 	out := Outcome{Object: i.Object, URL: i.url, About: i.about}
+	began := r.clock.now()
 	for {
 		term := r.gate.term()
-		err := r.try(ctx, i, &out)
+		err := errNotBegun
+		if r.gate.begin(ctx) == nil {
+			err = r.try(ctx, i, &out)
+			r.gate.end()
+		}
 		if errors.Is(err, errNotBegun) {
 			if out.Retries == 0 {
 				return
@@ -140,16 +147,21 @@ func (r *run) work(ctx context.Context, i item) {
 			r.gate.succeeded()
 			break
 		}
+		again := out.Retries < r.Limits.Retries
 		if throttled(err) {
 			r.gate.throttled(term)
+			again = again || r.Limits.Retries > 0 && r.clock.now().Sub(began) < patience
 		}
-		if !etl.Retryable(err) || out.Retries >= r.Limits.Retries || r.clock.sleep(ctx, r.backoff(out.Retries)) != nil {
+		if !again || !etl.Retryable(err) || r.clock.sleep(ctx, r.backoff(out.Retries)) != nil {
 			break
 		}
 		out.Retries++
 	}
-	r.done(out, true)
+	r.done(out, !out.Before && !out.Object.Missing)
 }
+
+// patience is how long an object is tried again while it is throttled, however often that is.
+const patience = 5 * time.Minute
 
 // errNotBegun says that the run ended before a try began.
 var errNotBegun = errors.New("not begun")
@@ -172,7 +184,10 @@ func (r *run) try(ctx context.Context, i item, out *Outcome) error {
 		}
 	}
 	if r.converter == nil {
-		if i.Size == 0 {
+		switch {
+		case i.Missing:
+			return fmt.Errorf("find %s: its store does not list it: %w", i.url, fs.ErrNotExist)
+		case i.Size == 0:
 			out.Skipped = emptyObject
 		}
 		return nil
@@ -227,7 +242,8 @@ func (r *run) listed() {
 	r.progress()
 }
 
-// done counts an object that is done with; the journal is to remember it if a worker has done it.
+// done counts an object that is done with; the journal is to remember it if a worker has done it, and not
+// if the lake holds it, with whatever settings.
 func (r *run) done(out Outcome, remember bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

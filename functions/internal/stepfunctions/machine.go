@@ -156,12 +156,20 @@ type Execution struct {
 // namePattern is a name that every part of AWS takes, also in the keys of the results.
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
-// Start starts an execution of that name, which is 1 to 80 letters, digits, hyphens and underscores. If
-// there is one of that name and with that input, running or ended, that one is given; with another
-// input, it is an error. AWS keeps names for 90 days.
-func (m *Machine) Start(ctx context.Context, name string, in Input) (*Execution, error) {
+// CheckName finds what is wrong with the name of an execution.
+func CheckName(name string) error {
 	if !namePattern.MatchString(name) {
-		return nil, fmt.Errorf("start execution %q: want a name of 1 to 80 letters, digits, hyphens and underscores", name)
+		return fmt.Errorf("want a name of 1 to 80 letters, digits, hyphens and underscores, have %q", name)
+	}
+	return nil
+}
+
+// Start starts an execution of that name, as [CheckName] has it. If there is one of that name and with
+// that input, running or ended, that one is given; with another input, it is an error. AWS keeps names
+// for 90 days.
+func (m *Machine) Start(ctx context.Context, name string, in Input) (*Execution, error) {
+	if err := CheckName(name); err != nil {
+		return nil, fmt.Errorf("start execution: %w", err)
 	}
 	if err := in.Validate(); err != nil {
 		return nil, fmt.Errorf("start execution %s: %w", name, err)

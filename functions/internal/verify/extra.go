@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 
@@ -24,9 +23,9 @@ func (v *verifier) extras(ctx context.Context) error {
 		if !v.index.untaken(location, name) {
 			return nil
 		}
-		if v.isOutside(name) {
+		if counter := v.passes(name); counter != nil {
 			v.mu.Lock()
-			v.report.OthersOutputs++
+			*counter++
 			v.mu.Unlock()
 			return nil
 		}
@@ -37,6 +36,17 @@ func (v *verifier) extras(ctx context.Context) error {
 		return workErr
 	}
 	return err
+}
+
+// passes gives the counter of an object whose name alone tells that it is no extra output, or nil.
+func (v *verifier) passes(name string) *int64 {
+	switch {
+	case name == "" || name[0] == '_' || name[0] == '.': // a folder's own object, or hidden from queries
+		return &v.report.UnknownOutputs
+	case v.isOutside(name):
+		return &v.report.OthersOutputs
+	}
+	return nil
 }
 
 // isOutside says whether an output's name alone tells that its source is not one to be verified: the name
@@ -64,7 +74,7 @@ func (v *verifier) extra(ctx context.Context, location, name string) error {
 	case err != nil:
 		f.Want, f.Have = "an output that can be read", err.Error()
 	case source == "":
-		counter = &v.report.UnknownOutputs
+		f.Want = "no object but outputs: this one names no source, and queries see its rows"
 	case !v.Holds(source) || !v.selects(source):
 		counter = &v.report.OthersOutputs
 	case v.outputName(source) != name:
@@ -75,10 +85,12 @@ func (v *verifier) extra(ctx context.Context, location, name string) error {
 			break
 		}
 		exists, err := v.Exists(ctx, source)
-		if err != nil {
-			return fmt.Errorf("look for source %s: %w", source, err)
-		}
-		if exists {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			f.Kind, f.Want, f.Have = Unreadable, "an answer whether there is such a source", err.Error()
+		case exists:
 			counter = &v.report.OthersOutputs
 		}
 	}

@@ -44,7 +44,7 @@ func (o listed) compare(p listed) int {
 func (v *verifier) outputName(url string) string { return path.Base(v.Table.ObjectKey(0, url)) }
 
 // list lists the lake's tables: where the sources are limited to days, those days and the days around
-// them.
+// them that Late reaches.
 func (v *verifier) list(ctx context.Context) (*index, error) {
 	x := &index{}
 	for _, t := range []*schema.Table{v.Table, v.rejects} {
@@ -52,8 +52,8 @@ func (v *verifier) list(ctx context.Context) (*index, error) {
 			x.prefixes = append(x.prefixes, t.Name+"/")
 			continue
 		}
-		last := schema.DayOf(max(0, v.Until.Add(lateness).Unix()-1))
-		for d := schema.DayOf(max(0, v.From.Add(-lateness).Unix())); d <= last; d++ {
+		last := schema.DayOf(max(0, v.Until.Add(v.Late).Unix()-1))
+		for d := schema.DayOf(max(0, v.From.Add(-v.Late).Unix())); d <= last; d++ {
 			x.prefixes = append(x.prefixes, t.Partition(d).Location)
 		}
 	}

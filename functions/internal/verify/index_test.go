@@ -70,15 +70,18 @@ func TestIndex(t *testing.T) {
 func TestTheLakeIsListedAroundTheDaysOnly(t *testing.T) {
 	l := &lister{each: func(func(string) error) error { return nil }}
 	day := time.Date(2026, 1, 9, 0, 0, 0, 0, time.UTC)
-	indexOf(t, l, Options{From: day, Until: day.Add(24 * time.Hour)})
-	var want []string
-	for _, table := range []string{"aga_flow_logs", "aga_flow_logs_rejects"} {
-		for _, d := range []string{"08", "09", "10"} {
-			want = append(want, table+"/year=2026/month=01/day="+d+"/")
+	for late, days := range map[time.Duration][]string{0: {"09"}, time.Hour: {"08", "09", "10"}, 25 * time.Hour: {"07", "08", "09", "10", "11"}} {
+		l.prefixes = nil
+		indexOf(t, l, Options{From: day, Until: day.Add(24 * time.Hour), Late: late})
+		var want []string
+		for _, table := range []string{"aga_flow_logs", "aga_flow_logs_rejects"} {
+			for _, d := range days {
+				want = append(want, table+"/year=2026/month=01/day="+d+"/")
+			}
 		}
-	}
-	if !slices.Equal(l.prefixes, want) {
-		t.Errorf("listed %q, want %q", l.prefixes, want)
+		if !slices.Equal(l.prefixes, want) {
+			t.Errorf("late %v: listed %q, want %q", late, l.prefixes, want)
+		}
 	}
 	for _, o := range []Options{{}, {From: day}, {Until: day}} {
 		l.prefixes = nil

@@ -27,17 +27,19 @@ type judge struct {
 	findings                          []Finding
 	outputs, bytesOut, rows, rejected int64
 	lakeSums                          []*big.Int
-	places                            map[string]bool // locations of the outputs: whether they are registered
+	places                            []place         // of the outputs
+	registered                        map[string]bool // whether they are, by their locations
 	expected                          map[string]bool // keys that outputs may have
 
 	converted, failed bool // again, and not
 }
 
-// judge reads the source and its outputs. The error is that of ctx.
-func (j *judge) judge(ctx context.Context, registered *partitions) error {
-	j.text, j.findings = nil, nil
+// judge reads the source and its outputs, and leaves the catalog to verifier.register. The error is that of
+// ctx.
+func (j *judge) judge(ctx context.Context) error {
+	j.text, j.findings, j.places = nil, nil, nil
 	j.outputs, j.bytesOut, j.rows, j.rejected = 0, 0, 0, 0
-	j.places, j.expected = make(map[string]bool), make(map[string]bool)
+	j.expected = make(map[string]bool)
 	j.lakeSums = nil
 	for range j.sums {
 		j.lakeSums = append(j.lakeSums, new(big.Int))
@@ -55,10 +57,10 @@ func (j *judge) judge(ctx context.Context, registered *partitions) error {
 	}
 	j.text = t
 	for _, day := range slices.Sorted(maps.Keys(t.days)) {
-		j.compare(ctx, j.Table, []schema.Day{day}, t.days[day].rows, t.days[day].sums, registered)
+		j.compare(ctx, j.Table, []schema.Day{day}, t.days[day].rows, t.days[day].sums)
 	}
 	if t.Rejected > 0 {
-		j.compare(ctx, j.verifier.rejects, j.rejectDays(), t.Rejected, nil, registered)
+		j.compare(ctx, j.verifier.rejects, j.rejectDays(), t.Rejected, nil)
 	}
 	if err := ctx.Err(); err != nil {
 		return err // which may have passed for an output that cannot be read
@@ -92,7 +94,7 @@ func (j *judge) rejectDays() []schema.Day {
 
 // compare compares the outputs of a table at those days, together, with the rows and the sums that the
 // source holds.
-func (j *judge) compare(ctx context.Context, t *schema.Table, days []schema.Day, rows int64, sums []*big.Int, registered *partitions) {
+func (j *judge) compare(ctx context.Context, t *schema.Table, days []schema.Day, rows int64, sums []*big.Int) {
 	first := t.ObjectKey(days[0], j.url)
 	var names []string
 	if sums != nil {
@@ -112,7 +114,7 @@ func (j *judge) compare(ctx context.Context, t *schema.Table, days []schema.Day,
 			continue
 		}
 		found++
-		j.checkRegistered(t, day, key, registered)
+		j.places = append(j.places, place{t, day, key})
 		if err != nil {
 			judged = false
 			j.find(Different, key, count(rows, "row"), err.Error())
@@ -153,20 +155,6 @@ func (j *judge) compare(ctx context.Context, t *schema.Table, days []schema.Day,
 	}
 }
 
-// checkRegistered holds the place of an output against the catalog.
-func (j *judge) checkRegistered(t *schema.Table, day schema.Day, key string, registered *partitions) {
-	p := t.Partition(day)
-	j.places[p.Location] = registered.locations[p.Location]
-	if j.places[p.Location] {
-		return
-	}
-	have := "no such partition"
-	if other, ok := registered.byValues[valuesKey(t, p.Values)]; ok {
-		have = "the partition at " + other + ", which flowlake does not change"
-	}
-	j.find(Unregistered, key, "a partition at "+p.Location, have)
-}
-
 // checkMetadata holds what an output says of its source against the source. It gives false if the output
 // is not one of this version of the source, so that its rows need not be compared.
 func (j *judge) checkMetadata(t *schema.Table, key string, o output) bool {
@@ -182,6 +170,7 @@ func (j *judge) checkMetadata(t *schema.Table, key string, o output) bool {
 		j.find(Different, key, "an output of the source with SHA-256 "+j.text.sha256, "one of another version, "+orNone(have))
 		return false
 	}
+	j.checkSchema(t, key, o)
 	var want, have []string
 	for _, n := range []struct {
 		name  string
@@ -199,6 +188,39 @@ func (j *judge) checkMetadata(t *schema.Table, key string, o output) bool {
 		j.find(Different, key, "the counts "+strings.Join(want, ", "), strings.Join(have, ", "))
 	}
 	return true
+}
+
+// checkSchema holds an output's version and columns against the table of today.
+func (j *judge) checkSchema(t *schema.Table, key string, o output) {
+	if have := metadata(o.Metadata, "schema.version"); have != strconv.Itoa(t.Version) {
+		j.find(Different, key, fmt.Sprintf("version %d of table %s", t.Version, t.Name), orNone(have))
+	}
+	for i := range max(len(t.Columns), len(o.Columns)) {
+		want, have := "no more columns", "no more columns"
+		if i < len(t.Columns) {
+			want = "column " + t.Columns[i].Name + " " + parquetType(t.Columns[i].Type)
+		}
+		if i < len(o.Columns) {
+			have = "column " + o.Columns[i].Name + " " + o.Columns[i].Type
+		}
+		if want != have { // one tells enough: those behind a missing column are all in the wrong place
+			j.find(Different, key, want, have)
+			return
+		}
+	}
+}
+
+// parquetType gives what a column of that type is in Parquet, in the words of columnar.Column.
+func parquetType(t schema.Type) string {
+	switch t {
+	case schema.String:
+		return "BYTE_ARRAY STRING"
+	case schema.Int32:
+		return "INT32"
+	case schema.Timestamp:
+		return "INT64 TIMESTAMP(isAdjustedToUTC=true,unit=MILLIS)"
+	}
+	return "INT64"
 }
 
 // leftovers reports the listed outputs of the source that it should not have.
@@ -225,11 +247,6 @@ func (j *judge) leftovers(ctx context.Context, kind Kind, want string) error {
 
 func (j *judge) find(kind Kind, output, want, have string) {
 	j.findings = append(j.findings, Finding{Kind: kind, Source: j.url, Output: output, Want: want, Have: have})
-}
-
-// has says whether there is a finding of that kind.
-func (j *judge) has(kind Kind) bool {
-	return slices.ContainsFunc(j.findings, func(f Finding) bool { return f.Kind == kind })
 }
 
 // mendable says whether converting the source again may help.

@@ -18,14 +18,19 @@ const (
 	Different Kind = "different"
 	// Unregistered is an output whose partition queries do not see.
 	Unregistered Kind = "unregistered"
-	// Unreadable is a source that cannot be read, or an output of one.
+	// Misplaced is a registered partition that is not its day's: its location is not that of its values, or
+	// its values are no day's, which have zeros in front. Queries see the rows there under a wrong day, or
+	// twice. The finding's Output is the location. Somebody must drop the partition from the catalog.
+	Misplaced Kind = "misplaced"
+	// Unreadable is a source that cannot be read, or of which nobody can tell whether it exists, or an output
+	// of one.
 	Unreadable Kind = "unreadable"
-	// Extra is an output that no source of today accounts for.
+	// Extra is an output that no source of today accounts for, or an object that is none of flowlake's.
 	Extra Kind = "extra"
 )
 
 // Kinds gives all kinds.
-func Kinds() []Kind { return []Kind{Missing, Different, Unregistered, Unreadable, Extra} }
+func Kinds() []Kind { return []Kind{Missing, Different, Unregistered, Misplaced, Unreadable, Extra} }
 
 // mendable says whether converting the source again may help.
 func (k Kind) mendable() bool { return k == Missing || k == Different || k == Unregistered }
@@ -35,7 +40,8 @@ type Finding struct {
 	Kind Kind `json:"kind"`
 	// Source is the source's URL, "" where it cannot be told.
 	Source string `json:"source,omitempty"`
-	// Output is the output's key in the lake, "" where the source itself is at fault.
+	// Output is the output's key in the lake, "" where the source itself is at fault. Of a partition it is
+	// the location.
 	Output string `json:"output,omitempty"`
 	// Want and Have say what was expected and what was found.
 	Want string `json:"want"`
@@ -83,8 +89,10 @@ type Sum struct {
 
 // Report is what was verified, and what was found.
 type Report struct {
+	// Incomplete is why not all was verified, "" if it was. The rest counts what was until then.
+	Incomplete string `json:"incomplete,omitempty"`
 	// Found is the number of source objects. Verified, Unreadable, Outside and the skipped ones add up to
-	// it.
+	// it, unless the report is incomplete.
 	Found int64 `json:"objects"`
 	// Verified were read, and compared with their outputs; Clean of them without a finding.
 	Verified int64 `json:"verified"`
@@ -111,7 +119,7 @@ type Report struct {
 	Sums            []Sum `json:"sums,omitempty"`
 	Listed          int64 `json:"listed"`           // objects of the lake that were looked through for extra ones
 	OthersOutputs   int64 `json:"others_outputs"`   // of them, outputs of sources that were not to be verified
-	UnknownOutputs  int64 `json:"unknown_outputs"`  // of them, files that do not say what they were made of
+	UnknownOutputs  int64 `json:"unknown_outputs"`  // of them, files that queries do not see
 	ConvertedAgain  int64 `json:"converted_again"`  // sources
 	ConversionFails int64 `json:"conversion_fails"` // of them
 

@@ -21,12 +21,14 @@
 // the lake, up to 60 while it is listed.
 //
 // Decisions, with what lost: outputs of S3 are read by one request each into a temporary file, not by
-// ranges, of which parquet-go asks for several per column. Findings are made against the partitions as they
-// were registered at the start, also where a source that was mended before registered one, so that they do
-// not depend on the order of the work.
+// ranges, of which parquet-go asks for several per column. A partition that one source lacks counts as
+// lacking for all, also where converting that source again registered it meanwhile, so that findings do not
+// depend on the order of the work. An output is not judged anew for a partition that comes late, but its
+// partition is: that is cheap, and where a lake is being filled it is what comes last.
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,8 +88,11 @@ type Options struct {
 	Select func(about schema.Source) (selected bool, skip string)
 	// From and Until bound the time of the sources that Select selects: From is the first instant, Until
 	// the first one after it that is not selected. If both are given, only the days between them and those
-	// around them are listed in the lake. The zero time is no bound.
+	// that Late reaches are listed in the lake. The zero time is no bound.
 	From, Until time.Time
+	// Late is how far from its key's time a source's records, and so its outputs, are looked for where the
+	// lake is listed by day.
+	Late time.Duration
 	// Sums are the names of columns that are added up, in the text and in the lake: Int32 or Int64.
 	Sums []string
 	// Holds says whether a URL is that of an object which would be found if it existed, see [Scope]. It
@@ -119,12 +124,7 @@ type Options struct {
 	Done func(size int64, findings int)
 }
 
-const (
-	defaultFindings = 1000
-	// lateness is how far from its key's time a source's records, and so its outputs, are looked for
-	// where the outputs are listed by day.
-	lateness = 24 * time.Hour
-)
+const defaultFindings = 1000
 
 // Validate reports everything that is wrong with the options, at once.
 func (o *Options) Validate() error {
@@ -137,6 +137,7 @@ func (o *Options) Validate() error {
 	check(o.Table != nil, "table: want one, have none")
 	check(o.Holds != nil, "holds: want a function, have none")
 	check(o.Until.IsZero() || o.From.Before(o.Until), "until: want a time after %v, have %v", o.From, o.Until)
+	check(o.Late >= 0, "late: want a duration of 0 or more, have %v", o.Late)
 	check(o.MaxLine > 0, "longest line: want at least 1 byte, have %d", o.MaxLine)
 	check(o.MaxPartitions > 0, "partitions: want at least 1, have %d", o.MaxPartitions)
 	check(o.Workers >= 0, "workers: want at least 1, have %d", o.Workers)
@@ -154,25 +155,23 @@ func (o *Options) Validate() error {
 // verifier is one run.
 type verifier struct {
 	Options
-	lake    Lake
-	catalog Catalog
-	rejects *schema.Table
-	sums    []int // indexes of the columns
-	index   *index
-	// registered are the partitions at the start, current those that were read last, after a source was
-	// converted again.
-	registered *partitions
+	lake     Lake
+	catalog  Catalog
+	rejects  *schema.Table
+	sums     []int // indexes of the columns
+	index    *index
+	registry registry
 
 	mu      sync.Mutex
-	current *partitions
 	readers []*reader // that no worker uses
 	report  Report
 	places  map[string]bool // locations of the outputs: whether they are registered
 }
 
-// Run verifies the sources that find gives against a lake and its catalog. An error means that nothing is
-// proved: the sources could not be found, or the lake could not be listed. A source or an output that
-// cannot be read is a finding.
+// Run verifies the sources that find gives against a lake and its catalog. An error means that not all
+// of them were: the sources could not be found, the lake or the catalog could not be listed, or ctx was
+// canceled. The report is then nil, or says what was verified until then and is marked as incomplete. A source
+// or an output that cannot be read is a finding.
 func Run(ctx context.Context, o Options, find Find, lake Lake, c Catalog) (*Report, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("verification settings: %w", err)
@@ -189,20 +188,21 @@ func Run(ctx context.Context, o Options, find Find, lake Lake, c Catalog) (*Repo
 		v.sums = append(v.sums, o.Table.Column(name))
 	}
 	v.report.init(o)
-	var err error
-	if v.registered, err = v.readPartitions(ctx); err != nil {
+	v.registry.lacking = make(map[string]bool)
+	err := v.readPartitions(ctx)
+	if err != nil {
 		return nil, err
 	}
-	v.current = v.registered
 	if v.index, err = v.list(ctx); err != nil {
 		return nil, err
 	}
-	if err := v.sources(ctx, find); err != nil {
-		return nil, err
+	if err = v.sources(ctx, find); err == nil {
+		err = v.extras(ctx)
 	}
-	if err := v.extras(ctx); err != nil {
-		return nil, err
+	if err = cmp.Or(ctx.Err(), err); err != nil { // interrupted, whatever failed of that
+		v.report.Incomplete = err.Error()
 	}
+	v.misplaced()
 	for _, registered := range v.places {
 		if registered {
 			v.report.Partitions++
@@ -210,7 +210,7 @@ func Run(ctx context.Context, o Options, find Find, lake Lake, c Catalog) (*Repo
 			v.report.Unregistered++
 		}
 	}
-	return &v.report, ctx.Err()
+	return &v.report, err
 }
 
 // sources verifies each source.
@@ -254,10 +254,18 @@ func (v *verifier) choose(selected bool, skip string) bool {
 	return selected
 }
 
+// verify judges a source, for the first time or again after it was converted.
+func (v *verifier) verify(ctx context.Context, j *judge, again bool) error {
+	if err := j.judge(ctx); err != nil {
+		return err
+	}
+	return v.register(ctx, j, again)
+}
+
 // source verifies one source, and has it converted again where that can help.
 func (v *verifier) source(ctx context.Context, o Object, url string, day schema.Day) error {
 	j := &judge{verifier: v, source: o, url: url, day: day, listed: v.index.take(v.outputName(url))}
-	if err := j.judge(ctx, v.registered); err != nil {
+	if err := v.verify(ctx, j, false); err != nil {
 		return err
 	}
 	found := j.findings
@@ -266,7 +274,7 @@ func (v *verifier) source(ctx context.Context, o Object, url string, day schema.
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := v.readAgain(ctx, j); err != nil {
+		if err := v.verify(ctx, j, true); err != nil {
 			return err
 		}
 		j.mended(found, fixErr)
@@ -274,7 +282,7 @@ func (v *verifier) source(ctx context.Context, o Object, url string, day schema.
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.report.add(j)
-	for location, registered := range j.places {
+	for location, registered := range j.registered {
 		v.places[location] = v.places[location] || registered
 	}
 	if v.Done != nil {
