@@ -2,6 +2,7 @@
 // that is named without its database.
 //
 // A query is a file <name>.sql with one statement, whose first line is a comment that describes it.
+// What can be set in it is a [Parameter]; the file has a default, so that it runs unchanged.
 package queries
 
 import (
@@ -21,6 +22,8 @@ type Query struct {
 	Description string
 	// SQL is the file's text, comments and all: one statement that ends in a semicolon.
 	SQL string
+	// Parameters are what [Query.With] sets, in the order of the text.
+	Parameters []Parameter
 }
 
 // All gives every query, by name.
@@ -40,7 +43,11 @@ func All() ([]Query, error) {
 		if !ok {
 			return nil, fmt.Errorf("read query %s: first line is no description", e.Name())
 		}
-		all = append(all, Query{Name: strings.TrimSuffix(e.Name(), ".sql"), Description: description, SQL: string(text)})
+		p, err := parameters(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("read query %s: %w", e.Name(), err)
+		}
+		all = append(all, Query{strings.TrimSuffix(e.Name(), ".sql"), description, string(text), p})
 	}
 	return all, nil
 }

@@ -1,6 +1,7 @@
 package queries
 
 import (
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,7 +41,11 @@ func TestAll(t *testing.T) {
 			t.Errorf("%s: want the table without a database", q.Name)
 		}
 	}
-	for _, n := range []string{"top-talkers-by-bytes", "top-talkers-by-egress-bytes", "top-talkers-by-ingress-bytes", "top-talkers-by-packets"} {
+	for _, n := range []string{
+		"billed-bytes-by-endpoint-region", "bytes-by-month", "new-client-addresses", "one-way-flows", "port-scans", "skipdata-windows",
+		"top-talkers-by-bytes", "top-talkers-by-egress-bytes", "top-talkers-by-ingress-bytes", "top-talkers-by-packets",
+		"top-talkers-of-an-hour", "traffic-by-edge-location", "traffic-by-endpoint-and-hour",
+	} {
 		if !names[n] {
 			t.Errorf("%s: not there", n)
 		}
@@ -56,7 +61,7 @@ func TestFind(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, q := range all {
-		if got, ok := Find(q.Name); !ok || got != q {
+		if got, ok := Find(q.Name); !ok || !reflect.DeepEqual(got, q) {
 			t.Errorf("%s: found %v, %v", q.Name, got, ok)
 		}
 	}

@@ -20,10 +20,19 @@ import (
 type queryOptions struct {
 	lake     lakeOptions
 	list     bool
+	params   []string // NAME=VALUE, of a named query
 	format   string
+	out      string // file; "" is standard output
+	raw      bool   // bytes without units, on a terminal
 	from, to string // days, both included; "" is no limit
 	cache    string // directory; "" is one of the user's
 }
+
+// parquet is the format that DuckDB writes, beside those of package format.
+const parquet = "parquet"
+
+// formats are the formats of answers, the default one first.
+func formats() []string { return append(format.Names(), parquet) }
 
 func newQuery() *cobra.Command {
 	var o queryOptions
@@ -33,25 +42,40 @@ func newQuery() *cobra.Command {
 		Long: "query runs SQL over the registered partitions of a lake with an embedded DuckDB. The argument is\n" +
 			"the name of a query (see --list), SQL, or - for SQL from standard input. The tables are those of\n" +
 			"Athena, with and without the database's name: " + tableNames() + ".\n\n" +
+			"A named query has parameters, which --list shows with their types and defaults, and --param sets:\n" +
+			"a date such as 2026-01-09, an hour such as 2026-01-09T13, a month such as 2026-01, all in UTC, a\n" +
+			"number, or a text.\n\n" +
+			"A table on a terminal fits its width (COLUMNS, or what the terminal says): long texts are cut, with …\n" +
+			"for the rest, numbers never. There, too, columns whose names end in bytes have units, such as 276 GB,\n" +
+			"unless --raw is given. What goes to a file or another program is not fitted and has no units. Nothing\n" +
+			"is coloured.\n\n" +
 			"Of a lake in S3, the objects of the partitions that are looked at are copied to a cache first, where\n" +
 			"later queries find them. --from and --to say which days are looked at: it saves time with any lake,\n" +
 			"and is what keeps a question about a day from copying years.",
 		Example: example(`
 flowlake query --list
 flowlake query --lake ./lake top-talkers-by-bytes
+flowlake query --lake ./lake top-talkers-of-an-hour --param hour=2026-01-09T13 --param limit=10
 flowlake query --lake ./lake "SELECT direction, sum(bytes) FROM aga_flow_logs GROUP BY direction" --format csv
 flowlake query --lake ./lake "SELECT * FROM aga_flow_logs_rejects LIMIT 10" --format json
+flowlake query --lake ./lake "SELECT * FROM aga_flow_logs WHERE clientip = '198.51.100.1'" --out client.parquet
 flowlake query --lake s3://amzn-s3-demo-bucket/lake --database sampledb --from 2026-01-09 --to 2026-01-09 top-talkers-by-bytes`),
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeQuery,
+		RunE:              func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
 	o.lake.register(c, "required, but for --list")
-	f.BoolVar(&o.list, "list", false, "list the named queries")
-	f.StringVar(&o.format, "format", format.Table, fmt.Sprintf("how to print the answer, one of %q", format.Names()))
+	f.BoolVar(&o.list, "list", false, "list the named queries and their parameters")
+	f.StringArrayVar(&o.params, "param", nil, "value of a parameter of a named query, as NAME=VALUE; may be repeated")
+	f.StringVar(&o.format, "format", "", fmt.Sprintf("how to print the answer, one of %q (default: what the name of --out ends in, else %q)", formats(), format.Table))
+	f.StringVar(&o.out, "out", "", "file to write the answer to, which replaces one of that name (default: standard output)")
+	f.BoolVar(&o.raw, "raw", false, "print bytes as they are, without units, on a terminal too")
 	f.StringVar(&o.from, "from", "", "first day to look at, such as 2026-01-09 (default: the lake's first)")
 	f.StringVar(&o.to, "to", "", "last day to look at (default: the lake's last)")
 	f.StringVar(&o.cache, "cache", "", "directory of the copies of lakes in S3 (default: flowlake in the user's cache directory)")
+	completeFlag(c, "format", formats()...)
+	completeQueryParameters(c)
 	return c
 }
 
@@ -70,11 +94,15 @@ func (o *queryOptions) run(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return usage("query: want the name of a query, SQL, or --list")
 	}
-	if err := format.Check(o.format); err != nil {
-		return usage("--format: %w", err)
-	}
-	sql, err := findSQL(args[0], c.InOrStdin())
+	out, err := o.answerTo(c.OutOrStdout())
 	if err != nil {
+		return err
+	}
+	asked, err := findQuery(args[0], c.InOrStdin())
+	if err != nil {
+		return err
+	}
+	if err := asked.set(o.params); err != nil {
 		return err
 	}
 	options := query.Options{Database: o.lake.database}
@@ -92,7 +120,8 @@ func (o *queryOptions) run(c *cobra.Command, args []string) error {
 	if err := l.mustExist(c.Context()); err != nil {
 		return err
 	}
-	var catalog query.Catalog = l.catalog
+	seen := &seenDays{Catalog: l.catalog}
+	var catalog query.Catalog = seen
 	if looked != nil {
 		looked.Catalog = catalog
 		catalog = looked
@@ -108,13 +137,12 @@ func (o *queryOptions) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	defer done()
-	rows, err := db.Query(c.Context(), sql)
+	n, err := out.write(c.Context(), db, asked.sql)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	_, err = format.Write(c.OutOrStdout(), o.format, rows)
-	return err
+	seen.explain(c.ErrOrStderr(), db, asked, n)
+	return nil
 }
 
 // days gives the limits of what is looked at, or nil.
@@ -142,7 +170,7 @@ func (o *queryOptions) days() (*days, error) {
 
 // openQuery opens a lake for queries; done frees it.
 func openQuery(ctx context.Context, c query.Catalog, f query.Files, database string) (db *query.DB, done func(), err error) {
-	spill, err := os.MkdirTemp("", "flowlake-query-") // for what does not fit the memory
+	spill, err := os.MkdirTemp("", "flowlake-query-") // for what does not fit the memory, and for Parquet
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a temporary directory: %w", err)
 	}
@@ -157,25 +185,73 @@ func openQuery(ctx context.Context, c query.Catalog, f query.Files, database str
 	}, nil
 }
 
+// asked is what a query is asked for.
+type asked struct {
+	sql   string
+	named *queries.Query // nil for SQL of one's own
+	// values are those of the named query's parameters, its defaults among them.
+	values map[string]string
+}
+
 // name is what the name of a query looks like; SQL does not.
 var name = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
 
-// findSQL gives the SQL that an argument stands for.
-func findSQL(arg string, stdin io.Reader) (string, error) {
+// findQuery gives what an argument stands for.
+func findQuery(arg string, stdin io.Reader) (*asked, error) {
 	if arg == "-" {
 		sql, err := io.ReadAll(stdin)
 		if err != nil {
-			return "", fmt.Errorf("read SQL: %w", err)
+			return nil, fmt.Errorf("read SQL: %w", err)
 		}
-		return string(sql), nil
+		return &asked{sql: string(sql)}, nil
 	}
 	if q, ok := queries.Find(arg); ok {
-		return q.SQL, nil
+		return &asked{sql: q.SQL, named: &q}, nil
 	}
 	if name.MatchString(arg) {
-		return "", usage("no query is named %q; query --list names them", arg)
+		all, err := queries.All()
+		if err != nil {
+			return nil, err
+		}
+		var names []string
+		for _, q := range all {
+			names = append(names, q.Name)
+		}
+		return nil, usage("no query is named %q; query --list names them%s", arg, didYouMean(suggest(arg, names)))
 	}
-	return arg, nil
+	return &asked{sql: arg}, nil
+}
+
+// set sets the parameters of a named query, from NAME=VALUE.
+func (a *asked) set(params []string) error {
+	if a.named == nil {
+		if len(params) > 0 {
+			return usage("--param: want the name of a query, have SQL, in which values can be written")
+		}
+		return nil
+	}
+	values := map[string]string{}
+	for _, p := range params {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok {
+			return usage("--param: want NAME=VALUE, have %q; query %s takes %s", p, a.named.Name, a.named.Takes())
+		}
+		if _, twice := values[name]; twice {
+			return usage("--param: %s has two values; query %s takes %s", name, a.named.Name, a.named.Takes())
+		}
+		values[name] = value
+	}
+	var err error
+	if a.sql, err = a.named.With(values); err != nil {
+		return usage("--param: %w", err)
+	}
+	a.values = values
+	for _, p := range a.named.Parameters {
+		if _, ok := values[p.Name]; !ok {
+			values[p.Name] = p.Default
+		}
+	}
+	return nil
 }
 
 func listQueries(w io.Writer) error {
@@ -189,6 +265,9 @@ func listQueries(w io.Writer) error {
 	}
 	for _, q := range all {
 		fmt.Fprintf(w, "%-*s  %s\n", width, q.Name, q.Description)
+		for _, p := range q.Parameters {
+			fmt.Fprintf(w, "%-*s    %s\n", width, "", p)
+		}
 	}
 	return nil
 }

@@ -73,9 +73,9 @@ func TestLakeEqualsTheTextAsDuckDBReadsIt(t *testing.T) {
 			columns = append(columns, c.Name)
 		}
 	}
-	view := fmt.Sprintf("CREATE VIEW aga_flow_logs AS SELECT *, strftime(starttime, '%%Y') AS year, strftime(starttime, '%%m') AS month, strftime(starttime, '%%d') AS day FROM (SELECT %s FROM read_csv('%s', delim = ' ', header = true, auto_detect = false, quote = '', escape = '', nullstr = ['-', ''], null_padding = true, columns = {%s}))",
+	table := fmt.Sprintf("CREATE TABLE aga_flow_logs AS SELECT *, strftime(starttime, '%%Y') AS year, strftime(starttime, '%%m') AS month, strftime(starttime, '%%d') AS day FROM (SELECT %s FROM read_csv('%s', delim = ' ', header = true, auto_detect = false, quote = '', escape = '', nullstr = ['-', ''], null_padding = true, columns = {%s}))",
 		strings.Join(columns, ", "), filepath.Join(logs, "AWSLogs/*/globalaccelerator/*/*/*/*/*.log.gz"), strings.Join(declared, ", "))
-	if _, err := db.Exec(view); err != nil {
+	if _, err := db.Exec(table); err != nil {
 		t.Fatal(err)
 	}
 
@@ -94,7 +94,11 @@ func TestLakeEqualsTheTextAsDuckDBReadsIt(t *testing.T) {
 		out, _ := flowlake(t, exitOK, "query", "--lake", lake, "--format", "csv", statement)
 		got := strings.Split(strings.TrimSpace(out), "\n")[1:]
 		want := csvOf(t, db, statement)
-		if len(got) != len(want) || len(want) < 3 {
+		least := 3
+		if name == "bytes-by-month" {
+			least = 1 // the day's
+		}
+		if len(got) != len(want) || len(want) < least {
 			t.Errorf("%s: %d rows, DuckDB's CSV reader gives %d", name, len(got), len(want))
 			continue
 		}

@@ -95,19 +95,25 @@ func (c *conn) execAll(ctx context.Context, statements []string) error {
 
 // exec runs a statement of any kind.
 func (c *conn) exec(ctx context.Context, sql string) error {
+	_, err := c.change(ctx, sql)
+	return err
+}
+
+// change runs a statement of any kind, and gives the number of rows that it changed or copied.
+func (c *conn) change(ctx context.Context, sql string) (n int64, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return 0, err
 	}
 	if err := checkText(sql); err != nil {
-		return err
+		return 0, err
 	}
 	defer c.watch(ctx)()
 	var result duckdb.Result
 	defer duckdb.DestroyResult(&result)
 	if duckdb.Query(c.connection, sql, &result) != duckdb.StateSuccess {
-		return cause(ctx, duckdb.ResultError(&result))
+		return 0, cause(ctx, duckdb.ResultError(&result))
 	}
-	return nil
+	return int64(duckdb.RowsChanged(&result)), nil
 }
 
 // prepare gives the plan of a statement that reads; the caller destroys it.

@@ -4,7 +4,7 @@
 // and no others, so that a forgotten registration shows; the partition keys have the catalog's
 // values, whatever a path says; a column that a file does not have is NULL; and a file whose columns
 // have other types than the table's is an error. It changes nothing: only queries are accepted, and
-// only the files that the catalog led to can be opened.
+// only the files that the catalog led to can be opened, and a temporary one of WriteParquet's.
 //
 // DuckDB is not Athena where arithmetic fails: a sum of bigint beyond 63 bits and a division by zero
 // are errors there, and a larger number and NULL here.
@@ -30,8 +30,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/flowlake/flowlake/schema"
 )
@@ -64,8 +66,8 @@ type Options struct {
 	// MemoryLimit bounds the memory of all queries that run at the same time, in bytes; default: 80 %
 	// of the machine's. Add some 100 MB for the files' footers and the process itself.
 	MemoryLimit int64
-	// TempDirectory is where a query puts what does not fit into MemoryLimit. It is made when it is
-	// needed, and emptied by Close. Default: nowhere; such a query fails.
+	// TempDirectory is where a query puts what does not fit into MemoryLimit, and [DB.WriteParquet] its
+	// file. It is made when it is needed, and emptied by Close. Default: nowhere; such a query fails.
 	TempDirectory string
 	// Database is the schema in which the tables are found, besides being found without one; default
 	// [DefaultDatabase]. In Athena it is the name of the Glue database.
@@ -97,6 +99,10 @@ const minMemory = 32 << 20
 // the same time.
 type DB struct {
 	engine *engine
+	files  map[string]int // of each table, by its name
+	// parquet is the file that WriteParquet writes first, or "".
+	parquet string
+	writing sync.Mutex // the file
 }
 
 // Open lists the registered partitions and their files, checks that every file has the table's types,
@@ -112,7 +118,13 @@ func Open(ctx context.Context, tables []*schema.Table, c Catalog, f Files, o Opt
 	if err != nil {
 		return nil, fmt.Errorf("open DuckDB: %w", err)
 	}
-	db := &DB{engine: e}
+	db := &DB{engine: e, files: map[string]int{}}
+	if o.TempDirectory != "" {
+		if db.parquet, err = filepath.Abs(filepath.Join(o.TempDirectory, "answer.parquet")); err != nil {
+			e.close()
+			return nil, fmt.Errorf("find temporary directory: %w", err)
+		}
+	}
 	if err := db.setup(ctx, tables, c, f, cmp.Or(o.Database, DefaultDatabase)); err != nil {
 		db.Close()
 		return nil, err
@@ -149,6 +161,10 @@ func (db *DB) setup(ctx context.Context, tables []*schema.Table, c Catalog, f Fi
 			return fmt.Errorf("make view %s: %w", t.Name, err)
 		}
 		files = append(files, l.all()...)
+		db.files[t.Name] = len(l.all())
+	}
+	if db.parquet != "" {
+		files = append(files, db.parquet)
 	}
 	if err := conn.execAll(ctx, lock(files)); err != nil {
 		return fmt.Errorf("confine DuckDB: %w", err)
@@ -196,6 +212,9 @@ func (db *DB) Query(ctx context.Context, sql string) (*Rows, error) {
 	}
 	return rows, nil
 }
+
+// Empty says that a table of that name has no file, and so no rows, of the partitions that were seen.
+func (db *DB) Empty(table string) bool { return db.files[table] == 0 }
 
 // Close frees the database; no other call may be under way. Rows that are open stay so until they are
 // closed. Calling it again does nothing.

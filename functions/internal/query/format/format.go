@@ -33,10 +33,12 @@ const (
 	Table = "table" // for a terminal; see [Write] for its bounds
 	CSV   = "csv"   // RFC 4180, with a header
 	JSON  = "json"  // an array of objects, one on each line
+	// NDJSON is an object on each line, as JSON has them, and nothing else.
+	NDJSON = "ndjson"
 )
 
 // Names gives the valid formats, the default one first.
-func Names() []string { return []string{Table, CSV, JSON} }
+func Names() []string { return []string{Table, CSV, JSON, NDJSON} }
 
 // Check gives an error for a format that is not one of [Names].
 func Check(format string) error {
@@ -50,7 +52,7 @@ func Check(format string) error {
 // does not close the rows. After an error, what was written so far stands, and is not a whole
 // document.
 //
-// CSV and JSON are written row by row, in little memory. A table is held in memory, so it has the
+// CSV, JSON and NDJSON are written row by row, in little memory. A table is held in memory, so it has the
 // first 10,000 rows only, and says so if there are more.
 //
 // NULL is an empty field in CSV (and an empty text is "", as is a NULL that is alone in its line), null in JSON and blank in a table.
@@ -64,11 +66,22 @@ func Write(w io.Writer, format string, rows Rows) (n int64, err error) {
 		n, err = writeCSV(w, rows)
 	case JSON:
 		n, err = writeJSON(w, rows)
+	case NDJSON:
+		n, err = writeNDJSON(w, rows)
 	case Table:
-		n, err = writeTable(w, rows)
+		n, err = writeTable(w, Screen{Raw: true}, rows) // no terminal
 	}
 	if err != nil {
 		return n, fmt.Errorf("write %s: %w", format, err)
+	}
+	return n, nil
+}
+
+// WriteScreen writes a table as [Write] does, for a terminal.
+func WriteScreen(w io.Writer, s Screen, rows Rows) (n int64, err error) {
+	n, err = writeTable(w, s, rows)
+	if err != nil {
+		return n, fmt.Errorf("write %s: %w", Table, err)
 	}
 	return n, nil
 }

@@ -150,6 +150,22 @@ func TestHostile(t *testing.T) {
 			t.Errorf("%d lines, want one for each object and two brackets", lines)
 		}
 	})
+	t.Run(NDJSON, func(t *testing.T) {
+		out, _, err := run(t, db, NDJSON, values(hostile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+		if len(lines) != len(hostile) {
+			t.Fatalf("%d lines, want %d", len(lines), len(hostile))
+		}
+		for i, want := range hostile {
+			var object map[string]any
+			if err := json.Unmarshal([]byte(lines[i]), &object); err != nil || object[`a "text"`] != want {
+				t.Errorf("%q came back as %q, error %v", want, object, err)
+			}
+		}
+	})
 	t.Run(Table, func(t *testing.T) {
 		out, _, err := run(t, db, Table, values(hostile))
 		if err != nil {
@@ -169,7 +185,7 @@ func TestHostile(t *testing.T) {
 // TestBounds says that a table is cut, and the others are not.
 func TestBounds(t *testing.T) {
 	db := open(t)
-	for format, want := range map[string]int64{Table: tableRows, CSV: tableRows + 1, JSON: tableRows + 1} {
+	for format, want := range map[string]int64{Table: tableRows, CSV: tableRows + 1, JSON: tableRows + 1, NDJSON: tableRows + 1} {
 		out, n, err := run(t, db, format, fmt.Sprintf("SELECT i FROM range(%d) AS r(i)", tableRows+1))
 		if n != want || err != nil {
 			t.Errorf("%s: %d rows, want %d, error %v", format, n, want, err)
@@ -212,8 +228,10 @@ func TestErrors(t *testing.T) {
 			t.Errorf("unknown format: error %v does not name %s", err, format)
 		}
 	}
-	if _, _, err := run(t, db, JSON, "SELECT 1 AS a, 2 AS a"); err == nil || !strings.Contains(err.Error(), `"a"`) {
-		t.Errorf("two columns of one name: error is %v", err)
+	for _, format := range []string{JSON, NDJSON} {
+		if out, _, err := run(t, db, format, "SELECT 1 AS a, 2 AS a"); err == nil || out != "" || !strings.Contains(err.Error(), `"a"`) {
+			t.Errorf("%s, two columns of one name: %q, error is %v", format, out, err)
+		}
 	}
 }
 

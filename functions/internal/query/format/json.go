@@ -16,21 +16,46 @@ import (
 // writeJSON writes an array of objects. Two columns of one name are an error, because an object
 // cannot have both.
 func writeJSON(w io.Writer, rows Rows) (n int64, err error) {
+	out := bufio.NewWriter(w)
+	n, err = writeObjects(out, "[\n", ",\n", rows)
+	if err != nil {
+		out.Flush()
+		return n, err
+	}
+	if n == 0 {
+		out.WriteByte('[')
+	} else {
+		out.WriteByte('\n')
+	}
+	out.WriteString("]\n")
+	return n, out.Flush()
+}
+
+// writeNDJSON writes an object on each line. Two columns of one name are an error there, too.
+func writeNDJSON(w io.Writer, rows Rows) (n int64, err error) {
+	out := bufio.NewWriter(w)
+	n, err = writeObjects(out, "", "\n", rows)
+	if n > 0 {
+		out.WriteByte('\n')
+	}
+	if flushed := out.Flush(); err == nil {
+		err = flushed
+	}
+	return n, err
+}
+
+// writeObjects writes an object for each row, with first before the first and next before the others.
+func writeObjects(out *bufio.Writer, first, next string, rows Rows) (n int64, err error) {
 	keys, err := jsonKeys(rows.Columns())
 	if err != nil {
 		return 0, err
 	}
-	out := bufio.NewWriter(w)
 	var line bytes.Buffer
 	texts := json.NewEncoder(&line)
 	texts.SetEscapeHTML(false)
-	out.WriteByte('[')
-	for rows.Next() {
+	for before := first; rows.Next(); before = next {
 		line.Reset()
-		if n > 0 {
-			line.WriteByte(',')
-		}
-		line.WriteByte('\n')
+		line.WriteString(before)
 		for i, v := range rows.Values() {
 			line.WriteString(keys[i])
 			if err := appendJSON(&line, texts, v); err != nil {
@@ -43,15 +68,7 @@ func writeJSON(w io.Writer, rows Rows) (n int64, err error) {
 		}
 		n++
 	}
-	if err := rows.Err(); err != nil {
-		out.Flush()
-		return n, err
-	}
-	if n > 0 {
-		out.WriteByte('\n')
-	}
-	out.WriteString("]\n")
-	return n, out.Flush()
+	return n, rows.Err()
 }
 
 // jsonKeys gives what stands before each value of an object.

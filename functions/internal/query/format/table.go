@@ -3,13 +3,18 @@ package format
 import (
 	"fmt"
 	"io"
+	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/flowlake/flowlake/functions/internal/query"
 )
 
 const (
@@ -17,46 +22,103 @@ const (
 	tableRows = 10_000
 	// tableWidth is the longest text that a cell shows, in characters; the rest is cut.
 	tableWidth = 100
+	// leastWidth is the least that is left of a cell that is cut to fit a terminal.
+	leastWidth = 4
 )
+
+// Screen says how a table is written for a terminal.
+type Screen struct {
+	// Width is the terminal's, in characters. Texts, and names above numbers, are cut so that a row is
+	// no wider, down to leastWidth characters of each; a number is never cut. 0 is no limit.
+	Width int
+	// Raw has bytes written as they are. Otherwise numbers in columns whose names end in "bytes" are
+	// written with a unit: 276 GB.
+	Raw bool
+}
 
 // writeTable writes a table with the number of its rows below. What would not be seen in a terminal,
 // or would command it, is written as an escape of Go's.
-func writeTable(w io.Writer, rows Rows) (n int64, err error) {
-	t := table.NewWriter()
-	style := table.StyleLight
-	style.Format.Header = text.FormatDefault
-	t.SetStyle(style)
-	var header table.Row
-	var configs []table.ColumnConfig
-	for i, c := range rows.Columns() {
-		header = append(header, cell(c.Name))
-		if c.Numeric {
-			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
-		}
+func writeTable(w io.Writer, s Screen, rows Rows) (n int64, err error) {
+	columns := rows.Columns()
+	lines := [][]string{make([]string, len(columns))} // the header first
+	for i, c := range columns {
+		lines[0][i] = cell(c.Name)
 	}
-	t.AppendHeader(header)
-	t.SetColumnConfigs(configs)
 	more := false
 	for rows.Next() {
 		if more = n == tableRows; more {
 			break
 		}
-		var row table.Row
-		for _, v := range rows.Values() {
-			if v == nil {
-				row = append(row, "")
-			} else {
-				row = append(row, cell(plain(v)))
+		line := make([]string, len(columns))
+		for i, v := range rows.Values() {
+			switch {
+			case v == nil:
+			case !s.Raw && bytesColumn(columns[i]):
+				line[i] = humanBytes(v)
+			default:
+				line[i] = cell(plain(v))
 			}
 		}
-		t.AppendRow(row)
+		lines = append(lines, line)
 		n++
 	}
 	if err := rows.Err(); err != nil {
 		return 0, err
 	}
-	_, err = fmt.Fprintf(w, "%s\n%s\n", t.Render(), count(n, more))
+	if s.Width > 0 {
+		fit(lines, columns, s.Width)
+	}
+	_, err = fmt.Fprintf(w, "%s\n%s\n", render(lines, columns), count(n, more))
 	return n, err
+}
+
+// render draws a table.
+func render(lines [][]string, columns []query.Column) string {
+	t := table.NewWriter()
+	style := table.StyleLight
+	style.Format.Header = text.FormatDefault
+	t.SetStyle(style)
+	var configs []table.ColumnConfig
+	for i, c := range columns {
+		if c.Numeric {
+			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		}
+	}
+	t.SetColumnConfigs(configs)
+	for i, line := range lines {
+		row := make(table.Row, len(line))
+		for j, s := range line {
+			row[j] = s
+		}
+		if i == 0 {
+			t.AppendHeader(row)
+		} else {
+			t.AppendRow(row)
+		}
+	}
+	return t.Render()
+}
+
+// bytesColumn says whether a column's numbers are bytes, by its name.
+func bytesColumn(c query.Column) bool {
+	return c.Numeric && strings.HasSuffix(strings.ToLower(c.Name), "bytes")
+}
+
+// humanBytes gives a number of bytes with its unit; one that is negative, or no integer, as it is.
+func humanBytes(v any) string {
+	switch v := v.(type) {
+	case int64:
+		if v >= 0 {
+			return humanize.Bytes(uint64(v))
+		}
+	case uint64:
+		return humanize.Bytes(v)
+	case *big.Int:
+		if v.Sign() >= 0 {
+			return humanize.BigBytes(v)
+		}
+	}
+	return cell(plain(v))
 }
 
 // count gives the line below a table.
@@ -87,4 +149,41 @@ func cell(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// fit cuts cells so that a table is no wider than a terminal, the widest columns first.
+func fit(lines [][]string, columns []query.Column, width int) {
+	widest := make([]int, len(columns)) // of a column as it is
+	least := make([]int, len(columns))  // of a column that is cut
+	for i, line := range lines {
+		for j, s := range line {
+			w := text.StringWidth(s)
+			widest[j] = max(widest[j], w)
+			if columns[j].Numeric && i > 0 {
+				least[j] = max(least[j], w)
+			}
+		}
+	}
+	for j := range least {
+		least[j] = max(least[j], min(widest[j], leastWidth))
+	}
+	free := width - 1 - 3*len(columns) // without the borders and their blanks
+	limit := slices.Max(widest)
+	for limit > leastWidth && cutWidth(widest, least, limit) > free {
+		limit--
+	}
+	for _, line := range lines {
+		for j, s := range line {
+			line[j] = text.Snip(s, max(least[j], limit), "…")
+		}
+	}
+}
+
+// cutWidth gives the width of all columns together, cut to a limit.
+func cutWidth(widest, least []int, limit int) int {
+	sum := 0
+	for j := range widest {
+		sum += max(least[j], min(widest[j], limit))
+	}
+	return sum
 }
