@@ -17,18 +17,25 @@ func newRoot() *cobra.Command {
 flowlake synth --out logs --day 2026-01-09        # make some logs to try it with
 flowlake replay logs --lake ./lake                # convert them
 flowlake query --lake ./lake top-talkers-by-bytes # ask`),
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		SilenceUsage:  true,
+		SilenceErrors: true,
+
+		SuggestionsMinimumDistance: 2, // edits from which on a name is another
 	}
-	root.AddCommand(newReplay(), newVerify(), newQuery(), newInspect(), newTables(), newAttach(), newDDL(), newSynth(), newVersion())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
+	root.AddCommand(newReplay(), newVerify(), newQuery(), newReport(), newServe(), newInspect(), newTables(), newAttach(), newDDL(), newSynth(), newVersion())
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if !c.HasParent() && c.Flags().NArg() > 0 { // the flag is one of a command that there is not
+			return noSuchCommand(c, c.Flags().Args())
+		}
+		return usage("%w", err)
+	})
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		markUsage(c)
 	}
+	completeLake(root)
 	root.Args = noSuchCommand
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	return root
@@ -54,11 +61,11 @@ func markUsage(c *cobra.Command) {
 	}
 }
 
-func noSuchCommand(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage("unknown command %q", args[0])
+func noSuchCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
 	}
-	return nil
+	return usage("unknown command %q%s", args[0], didYouMean(c.Root().SuggestionsFor(args[0])))
 }
 
 // newHelp gives the help command, which, other than the library's, knows a wrong name.

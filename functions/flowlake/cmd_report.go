@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowlake/flowlake/functions/internal/query"
+	reporting "github.com/flowlake/flowlake/functions/internal/report" // report is what prints errors
+	"github.com/flowlake/flowlake/functions/internal/store"
+)
+
+type reportOptions struct {
+	looked queryOptions // lake, days and cache
+	out    string       // file; "-" is standard output
+	page   reporting.Page
+}
+
+func newReport() *cobra.Command {
+	var o reportOptions
+	c := &cobra.Command{
+		Use:   "report --lake LAKE --out FILE",
+		Short: "Make a web page of a lake",
+		Long: "report makes a web page with pictures of a lake: top client addresses, bytes by endpoint, direction,\n" +
+			"edge location, Region, protocol and port, over time and in total, rejected lines, and which source\n" +
+			"files were seen. It is one file of less than 3 MB that needs no network, and has filters for time,\n" +
+			"accelerator and direction. The same lake gives the same bytes.\n\n" +
+			"Of a lake in S3, the objects of the partitions that are looked at are copied to a cache first, as\n" +
+			"flowlake query does.",
+		Example: example(`
+flowlake report --lake ./lake --out report.html
+flowlake report --lake ./lake --out january.html --from 2026-01-01 --to 2026-01-31 --title "January"
+flowlake report --lake s3://amzn-s3-demo-bucket/lake --database sampledb --from 2026-01-09 --out - > day.html`),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
+	}
+	f := c.Flags()
+	o.looked.lake.register(c, "required")
+	f.StringVar(&o.out, "out", "", `file to write, "-" for standard output (required)`)
+	f.StringVar(&o.looked.from, "from", "", "first day to look at, such as 2026-01-09 (default: the lake's first)")
+	f.StringVar(&o.looked.to, "to", "", "last day to look at (default: the lake's last)")
+	f.StringVar(&o.page.Title, "title", reporting.DefaultTitle, "heading of the page")
+	f.StringVar(&o.looked.cache, "cache", "", "directory of the copies of lakes in S3 (default: flowlake in the user's cache directory)")
+	return c
+}
+
+func (o *reportOptions) run(c *cobra.Command) error {
+	if o.out == "" {
+		return usage(`--out: want a file, or "-" for standard output`)
+	}
+	if o.out != "-" && isS3(o.out) {
+		return usage("--out: want a file of this machine, have %s", o.out)
+	}
+	looked, err := o.looked.days()
+	if err != nil {
+		return err
+	}
+	options := query.Options{Database: o.looked.lake.database}
+	if err := options.Validate(); err != nil {
+		return usage("%w", err)
+	}
+	ctx := c.Context()
+	l, err := o.looked.lake.open(ctx, new(cloud))
+	if err != nil {
+		return err
+	}
+	if err := l.mustExist(ctx); err != nil {
+		return err
+	}
+	var catalog query.Catalog = l.catalog
+	if looked != nil {
+		looked.Catalog = catalog
+		catalog = looked
+	}
+	d := &download{w: c.ErrOrStderr(), last: time.Now()}
+	files, err := l.files(o.looked.cache, d)
+	if err != nil {
+		return err
+	}
+	slots := newSlots(looked)
+	db, done, err := openQuery(ctx, catalog, slots.Watch(files), o.looked.lake.database)
+	d.close()
+	if err != nil {
+		return err
+	}
+	defer done()
+	data, err := reporting.Collect(ctx, db, slots)
+	if errors.Is(err, reporting.ErrEmpty) {
+		return fmt.Errorf("report on %s: %w", o.looked.lake.url, o.nothing(err))
+	}
+	if err != nil {
+		return fmt.Errorf("report on %s: %w", o.looked.lake.url, err)
+	}
+	if o.out == "-" {
+		return data.Write(c.OutOrStdout(), o.page)
+	}
+	return writeFile(ctx, o.out, func(w io.Writer) error { return data.Write(w, o.page) })
+}
+
+// newSlots gives the slots of the days that are looked at, nil for all.
+func newSlots(d *days) *reporting.Slots {
+	if d == nil {
+		return reporting.NewSlots(0, math.MaxInt32)
+	}
+	return reporting.NewSlots(d.from, d.to)
+}
+
+// nothing says of which days there is nothing.
+func (o *reportOptions) nothing(err error) error {
+	switch {
+	case o.looked.from != "" && o.looked.to != "":
+		return fmt.Errorf("%w from %s to %s", err, o.looked.from, o.looked.to)
+	case o.looked.from != "":
+		return fmt.Errorf("%w from %s on", err, o.looked.from)
+	case o.looked.to != "":
+		return fmt.Errorf("%w up to %s", err, o.looked.to)
+	}
+	return err
+}
+
+// writeFile writes a file, which is there whole or as it was before.
+func writeFile(ctx context.Context, name string, write func(io.Writer) error) error {
+	dir, err := store.OpenLocal(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	f, err := dir.Create(ctx, filepath.Base(name))
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	b := bufio.NewWriter(f)
+	if err := write(b); err != nil {
+		return err
+	}
+	if err := b.Flush(); err != nil {
+		return err
+	}
+	return f.Commit(ctx)
+}
