@@ -95,6 +95,13 @@ $(MODULES)/installed: $(LINT)/package.json $(LINT)/package-lock.json
 	npm ci --prefix $(LINT) --no-audit --no-fund --ignore-scripts
 	touch $@
 
+# The browser of the end-to-end tests. As root on Debian it is installed where there is none.
+.PHONY: browser
+browser:
+	@for b in "$$FLOWLAKE_CHROMIUM" chromium chromium-browser google-chrome; do [ -n "$$b" ] && command -v "$$b" >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
+	else echo 'want Chromium: install it, or name it in FLOWLAKE_CHROMIUM'; exit 1; fi
+
 .PHONY: templates
 templates: export FLOWLAKE_CI := 1
 templates: export FLOWLAKE_CFN_LINT := $(CURDIR)/$(VENV)/bin/cfn-lint
@@ -144,8 +151,9 @@ vuln: ## look for known vulnerabilities in what is built
 ci: export FLOWLAKE_CI := 1
 ci: export FLOWLAKE_MOTO_SERVER := $(CURDIR)/$(VENV)/bin/moto_server
 ci: export FLOWLAKE_AWS := $(CURDIR)/$(VENV)/bin/aws
+ci: export FLOWLAKE_SCREENSHOTS := $(CURDIR)/$(BUILD)/screenshots
 ci: export FLOWLAKE_CFN_LINT := $(CURDIR)/$(VENV)/bin/cfn-lint
-ci: $(VENV)/installed $(MODULES)/installed lint vuln test portable race fuzz reproducible ## all that CI runs
+ci: $(VENV)/installed $(MODULES)/installed browser lint vuln test portable race fuzz reproducible ## all that CI runs
 	$(MAKE) run
 
 .PHONY: clean
