@@ -1,9 +1,9 @@
 -- Traffic of a day by hour and endpoint, with bytes of each direction.
 --
 -- Hours are UTC, and those in which the capture windows began. The accelerator is an identifier, or
--- a pattern of LIKE: % is all. A record that reports a gap in the log names no endpoint: it is left
--- out. What was never counted is NULL, and comes last in its hour. In Athena write another day in
--- place of each '2026-01-09', so that the other days are not read.
+-- a pattern of LIKE: % is all. A record that names no endpoint, as one that reports a gap in the
+-- log, is left out. What was never counted is NULL, and comes last in its hour. In Athena write
+-- another day in place of each '2026-01-09', so that the other days are not read.
 SELECT date_trunc('hour', starttime) AS hour,
   endpointip,
   endpointregion,

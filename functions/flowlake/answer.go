@@ -28,6 +28,9 @@ type answerTo struct {
 
 // answerTo finds what is wrong with the flags about the output.
 func (o *queryOptions) answerTo(stdout io.Writer) (*answerTo, error) {
+	if isS3(o.out) {
+		return nil, usage("--out: want a file of this machine, have %s", o.out)
+	}
 	out := &answerTo{w: stdout, file: o.out, format: o.format}
 	if ending := strings.TrimPrefix(filepath.Ext(o.out), "."); out.format == "" && slices.Contains(formats(), ending) {
 		out.format = ending

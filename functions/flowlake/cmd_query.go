@@ -89,6 +89,9 @@ func tableNames() string {
 
 func (o *queryOptions) run(c *cobra.Command, args []string) error {
 	if o.list {
+		if len(args) > 0 || c.Flags().NFlag() > 1 {
+			return usage("--list: want nothing besides")
+		}
 		return listQueries(c.OutOrStdout())
 	}
 	if len(args) == 0 {

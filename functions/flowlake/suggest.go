@@ -3,8 +3,12 @@ package main
 import "strings"
 
 // suggest gives the names of which a part is most like a mistyped one, or none if they all differ in
-// more than every third character.
+// more than every third character. A text of less than three is a part of too many names, and more than
+// four names help nobody.
 func suggest(typed string, names []string) []string {
+	if len(typed) < 3 {
+		return nil
+	}
 	var best []string
 	least := len(typed) / 3
 	for _, name := range names {
@@ -15,6 +19,9 @@ func suggest(typed string, names []string) []string {
 		if d == least {
 			best = append(best, name)
 		}
+	}
+	if len(best) > 4 {
+		return nil
 	}
 	return best
 }

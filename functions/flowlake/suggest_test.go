@@ -21,7 +21,8 @@ func TestSuggest(t *testing.T) {
 		"bytes-of-month":           "bytes-by-month",
 		"quarterly-report":         "",
 		"x":                        "",
-		"":                         "bytes-by-month port-scans skipdata-windows top-talkers-by-bytes top-talkers-by-packets",
+		"":                         "",
+		"to":                       "",
 		"\xff\xff\xff\u65e5\u672c": "",
 	} {
 		if got := suggest(typed, names); !slices.Equal(got, strings.Fields(want)) {

@@ -128,6 +128,36 @@ func TestOffline(t *testing.T) {
 	}
 }
 
+// TestKeepsWhatItPromises says that each picture tells apart what it says it does, though every cell is
+// there: two weeks of hours become days then.
+func TestKeepsWhatItPromises(t *testing.T) {
+	dimensions := append(append(scans()[0].dimensions, scans()[1].dimensions...), clients())
+	for accelerators, want := range map[int]unit{1: hour, maxAccelerators: day} {
+		c := &collector{table: schema.GlobalAccelerator(), unit: hour, cubes: map[string]cells{}, clientCount: big.NewInt(1)}
+		one := sums{big.NewInt(1), big.NewInt(1), big.NewInt(1)}
+		for _, d := range dimensions {
+			all := cells{}
+			for step := range int64(5 * 24) {
+				for a := range accelerators {
+					for m := range d.least + 2 {
+						all.add(coordinates{value{text: fmt.Sprint(m)}, value{text: fmt.Sprint(a)}, value{text: fmt.Sprint(m % 2)}, step * 3600}, one)
+					}
+				}
+			}
+			c.cubes[d.name] = all
+		}
+		p := c.put(NewSlots(0, 0))
+		if p.Unit != want {
+			t.Errorf("%d accelerators: steps of a %s, want a %s", accelerators, p.Unit, want)
+		}
+		for _, d := range dimensions {
+			if n := len(p.Cubes[d.name].Members); n < d.least {
+				t.Errorf("%d accelerators: %s keeps %d members, want %d", accelerators, d.name, n, d.least)
+			}
+		}
+	}
+}
+
 // TestSize says that a page is small whatever the lake holds: the worst that the collector can find,
 // sums that fill a number, in every cell, for as many steps as there are.
 func TestSize(t *testing.T) {
@@ -177,7 +207,7 @@ func TestSize(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Logf("%s: %d bytes of data by %s, page of %d", u, len(encoded), data.page.Unit, b.Len())
-			if b.Len() >= maxPage || len(encoded) < 200_000 {
+			if b.Len() >= maxPage || len(encoded) < 150_000 {
 				t.Errorf("have a page of %d bytes with %d of data, want less than %d with much data", b.Len(), len(encoded), maxPage)
 			}
 		})

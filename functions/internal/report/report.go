@@ -215,8 +215,12 @@ func (c *collector) put(slots *Slots) page {
 		}
 		return at
 	}
-	for base = base.mapped(merge); len(base) > maxBase && c.unit != year; base = base.mapped(merge) {
+	base = base.mapped(merge)
+	folded, fits := c.fold(merge)
+	for c.unit != year && (len(base) > maxBase || !fits) {
 		c.unit = c.unit.coarser()
+		base = base.mapped(merge)
+		folded, fits = c.fold(merge)
 	}
 
 	p := c.all
@@ -227,20 +231,40 @@ func (c *collector) put(slots *Slots) page {
 	p.Accelerators, p.Directions = labels(accelerators), labels(directions)
 	p.Base = axes.base(base)
 	p.Cubes = map[string]cube{}
+	for _, f := range folded {
+		p.Cubes[f.name] = axes.cube(f.cells, f.members, f.size)
+	}
+	p.Rejects = rejectsOf(c.rejected)
+	p.Slots = slots.put(accelerators)
+	return p
+}
+
+// folded is a cube with no more cells than the page takes.
+type folded struct {
+	name    string
+	cells   cells
+	members []value // that it tells apart
+	size    func(*sums) *big.Int
+}
+
+// fold gives the cubes, with their coordinates merged. It fits if each keeps as many members as the page
+// promises.
+func (c *collector) fold(merge func(coordinates) coordinates) (all []folded, fits bool) {
+	fits = true
 	for _, s := range append(scans(), scan{dimensions: []dimension{clients()}}) {
 		for _, d := range s.dimensions {
 			size := ofBytes
 			if d.rows {
 				size = ofRows
 			}
-			all := c.cubes[d.name].mapped(merge)
-			members, folded := all.fold(all.ranked(func(at coordinates) value { return at.member }, size), d.cells)
-			p.Cubes[d.name] = axes.cube(folded, members, size)
+			merged := c.cubes[d.name].mapped(merge)
+			ranked := merged.ranked(func(at coordinates) value { return at.member }, size)
+			members, kept := merged.fold(ranked, d.cells)
+			fits = fits && len(members) >= min(d.least, len(ranked))
+			all = append(all, folded{d.name, kept, members, size})
 		}
 	}
-	p.Rejects = rejectsOf(c.rejected)
-	p.Slots = slots.put(accelerators)
-	return p
+	return all, fits
 }
 
 func ofBytes(s *sums) *big.Int { return s.bytes }

@@ -52,7 +52,7 @@ func TestTurns(t *testing.T) {
 		}
 		return l, err
 	}
-	s.serve(Options{Open: open, Timeout: 300 * time.Millisecond, Refresh: time.Hour})
+	s.serve(Options{Open: open, Timeout: 3 * time.Second, Refresh: time.Hour})
 	got := make(chan string)
 	go func() {
 		_, body := s.get("/")

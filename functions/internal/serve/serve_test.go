@@ -334,7 +334,7 @@ func TestEnd(t *testing.T) {
 		code, body := s.askSQL(long)
 		got <- fmt.Sprint(code, " ", body)
 	}()
-	time.Sleep(300 * time.Millisecond)
+	time.Sleep(2 * time.Second) // until it surely runs
 	began := time.Now()
 	s.end()
 	if took := time.Since(began); took > 3*time.Second {

@@ -23,8 +23,8 @@ type source struct {
 	now     func() time.Time
 
 	turn   chan struct{} // holds one while nobody has the turn
-	lake   *Lake         // nil where it is not open
-	opened time.Time     // when the opening of lake began
+	lake   *Lake         // nil where it is not open; an older one goes when a newer one is there
+	opened time.Time     // when the lake had been opened
 
 	made atomic.Pointer[document] // for anybody, so that a page that is there does not wait for a query
 }
@@ -53,13 +53,12 @@ func (s *source) use(ctx context.Context, fn func(l *Lake) error) error {
 		return err
 	}
 	if s.lake == nil || s.now().Sub(s.opened) >= s.refresh {
-		s.free()
-		began := s.now()
 		l, err := s.open(ctx)
 		if err != nil {
 			return fmt.Errorf("open the lake: %w", err)
 		}
-		s.lake, s.opened = l, began
+		s.free()
+		s.lake, s.opened = l, s.now()
 	}
 	return fn(s.lake)
 }

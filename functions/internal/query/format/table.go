@@ -125,7 +125,7 @@ func humanBytes(v any) string {
 func count(n int64, more bool) string {
 	switch {
 	case more:
-		return fmt.Sprintf("(the first %d rows; csv and json give all)", n)
+		return fmt.Sprintf("(the first %d rows; other formats give all)", n)
 	case n == 1:
 		return "(1 row)"
 	}

@@ -60,7 +60,7 @@ function showCompleteness() {
 	const expected = BigInt(perDay * chosen.reduce((n, i) => n + accelerators[i], 0));
 	const shown = expected === 0n ? [] : days.map((d, i) => ({day: d, seen: BigInt(chosen.reduce((n, a) => n + seen[a][i], 0))})).filter((d) => showsDay(d.day));
 	drawDays('completeness', titleOf('completeness'), shown.map((d) => d.day), shown.map((d) => d.seen), expected);
-	fillTable('completeness', ['day (UTC)', 'files seen', 'of', 'missing', 'complete'], shown.map((d) => [dayText(d.day), d.seen, expected, expected - d.seen, percentText(d.seen, expected)]));
+	fillTable('completeness', ['day (UTC)', 'files seen', 'of', 'not seen', 'complete'], shown.map((d) => [dayText(d.day), d.seen, expected, expected - d.seen, percentText(d.seen, expected)]));
 	note('completeness', unnamed === 0 ? '' : `${digits(unnamed)} of the lake's files have names that tell no time, and count as none.`);
 }
 
