@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/flowlake/flowlake/functions/internal/query"
 	"github.com/flowlake/flowlake/functions/internal/query/format"
-	"github.com/flowlake/flowlake/functions/internal/store"
 )
 
 // answerTo is where an answer goes, and how.
@@ -76,26 +73,11 @@ func (o *answerTo) write(ctx context.Context, db *query.DB, sql string) (n int64
 	if o.file == "" {
 		return o.writeTo(ctx, o.w, db, sql)
 	}
-	dir, err := store.OpenLocal(filepath.Dir(o.file))
-	if err != nil {
-		return 0, fmt.Errorf("write %s: %w", o.file, err)
-	}
-	f, err := dir.Create(ctx, filepath.Base(o.file))
-	if err != nil {
-		return 0, fmt.Errorf("write %s: %w", o.file, err)
-	}
-	defer f.Abort()
-	b := bufio.NewWriterSize(f, 1<<20)
-	if n, err = o.writeTo(ctx, b, db, sql); err != nil {
-		return n, err
-	}
-	if err := b.Flush(); err != nil {
-		return n, fmt.Errorf("write %s: %w", o.file, err)
-	}
-	if err := f.Commit(ctx); err != nil {
-		return n, fmt.Errorf("write %s: %w", o.file, err)
-	}
-	return n, nil
+	err = writeFile(ctx, o.file, func(w io.Writer) (err error) {
+		n, err = o.writeTo(ctx, w, db, sql)
+		return err
+	})
+	return n, err
 }
 
 func (o *answerTo) writeTo(ctx context.Context, w io.Writer, db *query.DB, sql string) (n int64, err error) {

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,14 +16,12 @@ import (
 )
 
 type queryOptions struct {
-	lake     lakeOptions
-	list     bool
-	params   []string // NAME=VALUE, of a named query
-	format   string
-	out      string // file; "" is standard output
-	raw      bool   // bytes without units, on a terminal
-	from, to string // days, both included; "" is no limit
-	cache    string // directory; "" is one of the user's
+	lookOptions
+	list   bool
+	params []string // NAME=VALUE, of a named query
+	format string
+	out    string // file; "" is standard output
+	raw    bool   // bytes without units, on a terminal
 }
 
 // parquet is the format that DuckDB writes, beside those of package format.
@@ -65,15 +61,12 @@ flowlake query --lake s3://amzn-s3-demo-bucket/lake --database sampledb --from 2
 		RunE:              func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
-	o.lake.register(c, "required, but for --list")
+	o.lookOptions.register(c, "required, but for --list")
 	f.BoolVar(&o.list, "list", false, "list the named queries and their parameters")
 	f.StringArrayVar(&o.params, "param", nil, "value of a parameter of a named query, as NAME=VALUE; may be repeated")
 	f.StringVar(&o.format, "format", "", fmt.Sprintf("how to print the answer, one of %q (default: what the name of --out ends in, else %q)", formats(), format.Table))
 	f.StringVar(&o.out, "out", "", "file to write the answer to, which replaces one of that name (default: standard output)")
 	f.BoolVar(&o.raw, "raw", false, "print bytes as they are, without units, on a terminal too")
-	f.StringVar(&o.from, "from", "", "first day to look at, such as 2026-01-09 (default: the lake's first)")
-	f.StringVar(&o.to, "to", "", "last day to look at (default: the lake's last)")
-	f.StringVar(&o.cache, "cache", "", "directory of the copies of lakes in S3 (default: flowlake in the user's cache directory)")
 	completeFlag(c, "format", formats()...)
 	completeQueryParameters(c)
 	return c
@@ -108,34 +101,15 @@ func (o *queryOptions) run(c *cobra.Command, args []string) error {
 	if err := asked.set(o.params); err != nil {
 		return err
 	}
-	options := query.Options{Database: o.lake.database}
-	if err := options.Validate(); err != nil {
-		return usage("%w", err)
-	}
-	looked, err := o.days()
+	var seen *seenDays
+	k, err := o.lookOptions.open(c.Context(), func(all query.Catalog) query.Catalog {
+		seen = &seenDays{Catalog: all}
+		return seen
+	})
 	if err != nil {
 		return err
 	}
-	l, err := o.lake.open(c.Context(), new(cloud))
-	if err != nil {
-		return err
-	}
-	if err := l.mustExist(c.Context()); err != nil {
-		return err
-	}
-	seen := &seenDays{Catalog: l.catalog}
-	var catalog query.Catalog = seen
-	if looked != nil {
-		looked.Catalog = catalog
-		catalog = looked
-	}
-	d := &download{w: c.ErrOrStderr(), last: time.Now()}
-	files, err := l.files(o.cache, d)
-	if err != nil {
-		return err
-	}
-	db, done, err := openQuery(c.Context(), catalog, files, o.lake.database)
-	d.close()
+	db, done, err := k.query(c.Context(), c.ErrOrStderr(), nil)
 	if err != nil {
 		return err
 	}
@@ -146,29 +120,6 @@ func (o *queryOptions) run(c *cobra.Command, args []string) error {
 	}
 	seen.explain(c.ErrOrStderr(), db, asked, n)
 	return nil
-}
-
-// days gives the limits of what is looked at, or nil.
-func (o *queryOptions) days() (*days, error) {
-	if o.from == "" && o.to == "" {
-		return nil, nil
-	}
-	d := &days{from: 0, to: math.MaxInt32}
-	var err error
-	if o.from != "" {
-		if d.from, err = parseDay("from", o.from); err != nil {
-			return nil, err
-		}
-	}
-	if o.to != "" {
-		if d.to, err = parseDay("to", o.to); err != nil {
-			return nil, err
-		}
-	}
-	if d.from > d.to {
-		return nil, usage("--to: want %s or later, as --from says, have %s", d.from, d.to)
-	}
-	return d, nil
 }
 
 // openQuery opens a lake for queries; done frees it.

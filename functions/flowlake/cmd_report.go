@@ -8,18 +8,16 @@ import (
 	"io"
 	"math"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/flowlake/flowlake/functions/internal/query"
 	reporting "github.com/flowlake/flowlake/functions/internal/report" // report is what prints errors
 	"github.com/flowlake/flowlake/functions/internal/store"
 )
 
 type reportOptions struct {
-	looked queryOptions // lake, days and cache
-	out    string       // file; "-" is standard output
+	looked lookOptions
+	out    string // file; "-" is standard output
 	page   reporting.Page
 }
 
@@ -42,12 +40,9 @@ flowlake report --lake s3://amzn-s3-demo-bucket/lake --database sampledb --from 
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	f := c.Flags()
-	o.looked.lake.register(c, "required")
+	o.looked.register(c, "required")
 	f.StringVar(&o.out, "out", "", `file to write, "-" for standard output (required)`)
-	f.StringVar(&o.looked.from, "from", "", "first day to look at, such as 2026-01-09 (default: the lake's first)")
-	f.StringVar(&o.looked.to, "to", "", "last day to look at (default: the lake's last)")
 	f.StringVar(&o.page.Title, "title", reporting.DefaultTitle, "heading of the page")
-	f.StringVar(&o.looked.cache, "cache", "", "directory of the copies of lakes in S3 (default: flowlake in the user's cache directory)")
 	return c
 }
 
@@ -58,35 +53,13 @@ func (o *reportOptions) run(c *cobra.Command) error {
 	if o.out != "-" && isS3(o.out) {
 		return usage("--out: want a file of this machine, have %s", o.out)
 	}
-	looked, err := o.looked.days()
-	if err != nil {
-		return err
-	}
-	options := query.Options{Database: o.looked.lake.database}
-	if err := options.Validate(); err != nil {
-		return usage("%w", err)
-	}
 	ctx := c.Context()
-	l, err := o.looked.lake.open(ctx, new(cloud))
+	k, err := o.looked.open(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if err := l.mustExist(ctx); err != nil {
-		return err
-	}
-	var catalog query.Catalog = l.catalog
-	if looked != nil {
-		looked.Catalog = catalog
-		catalog = looked
-	}
-	d := &download{w: c.ErrOrStderr(), last: time.Now()}
-	files, err := l.files(o.looked.cache, d)
-	if err != nil {
-		return err
-	}
-	slots := newSlots(looked)
-	db, done, err := openQuery(ctx, catalog, slots.Watch(files), o.looked.lake.database)
-	d.close()
+	slots := newSlots(k.days)
+	db, done, err := k.query(ctx, c.ErrOrStderr(), slots.Watch)
 	if err != nil {
 		return err
 	}
@@ -129,19 +102,22 @@ func (o *reportOptions) nothing(err error) error {
 func writeFile(ctx context.Context, name string, write func(io.Writer) error) error {
 	dir, err := store.OpenLocal(filepath.Dir(name))
 	if err != nil {
-		return err
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	f, err := dir.Create(ctx, filepath.Base(name))
 	if err != nil {
-		return err
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	defer f.Abort()
-	b := bufio.NewWriter(f)
+	b := bufio.NewWriterSize(f, 1<<20)
 	if err := write(b); err != nil {
 		return err
 	}
 	if err := b.Flush(); err != nil {
-		return err
+		return fmt.Errorf("write %s: %w", name, err)
 	}
-	return f.Commit(ctx)
+	if err := f.Commit(ctx); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
 }

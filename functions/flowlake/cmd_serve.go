@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +15,7 @@ import (
 )
 
 type serveOptions struct {
-	looked  queryOptions // lake, days and cache
+	looked  lookOptions
 	listen  string
 	options serve.Options
 }
@@ -39,11 +38,8 @@ flowlake serve --lake s3://amzn-s3-demo-bucket/lake --database sampledb --from 2
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	f := c.Flags()
-	o.looked.lake.register(c, "required")
+	o.looked.register(c, "required")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "loopback address to listen on; port 0 is a free one")
-	f.StringVar(&o.looked.from, "from", "", "first day to look at, such as 2026-01-09 (default: the lake's first)")
-	f.StringVar(&o.looked.to, "to", "", "last day to look at (default: the lake's last)")
-	f.StringVar(&o.looked.cache, "cache", "", "directory of the copies of lakes in S3 (default: flowlake in the user's cache directory)")
 	f.IntVar(&o.options.MaxRows, "max-rows", serve.DefaultMaxRows, "rows after which an answer ends")
 	f.DurationVar(&o.options.Timeout, "timeout", serve.DefaultTimeout, "longest time for a query or the page")
 	f.DurationVar(&o.options.Refresh, "refresh", serve.DefaultRefresh, "oldest that the page and the lake's partitions may be")
@@ -59,39 +55,17 @@ func (o *serveOptions) run(c *cobra.Command) error {
 			return usage("--%s: want more than 0, have %s", limit.flag, c.Flag(limit.flag).Value)
 		}
 	}
-	looked, err := o.looked.days()
-	if err != nil {
-		return err
-	}
-	options := query.Options{Database: o.looked.lake.database}
-	if err := options.Validate(); err != nil {
-		return usage("%w", err)
-	}
 	ctx := c.Context()
-	l, err := o.looked.lake.open(ctx, new(cloud))
+	k, err := o.looked.open(ctx, nil)
 	if err != nil {
-		return err
-	}
-	if err := l.mustExist(ctx); err != nil {
 		return err
 	}
 	if o.options.Queries, err = queries.All(); err != nil {
 		return err
 	}
-	var catalog query.Catalog = l.catalog
-	if looked != nil {
-		looked.Catalog = catalog
-		catalog = looked
-	}
 	o.options.Open = func(ctx context.Context) (*serve.Lake, error) {
-		d := &download{w: c.ErrOrStderr(), last: time.Now()}
-		defer d.close()
-		files, err := l.files(o.looked.cache, d)
-		if err != nil {
-			return nil, err
-		}
-		slots := newSlots(looked)
-		db, done, err := openQuery(ctx, catalog, slots.Watch(files), o.looked.lake.database)
+		slots := newSlots(k.days)
+		db, done, err := k.query(ctx, c.ErrOrStderr(), slots.Watch)
 		if err != nil {
 			return nil, err
 		}
