@@ -9,7 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // testServe opens what flowlake serve serves.
@@ -41,11 +43,7 @@ func testServe(t *testing.T, browser context.Context, lake string) {
 			if n := min(len(want), 40); len(got) != n || n == 0 {
 				t.Fatalf("%s: the panel shows %d rows of %d", name, len(got), len(want))
 			}
-			for i, row := range got {
-				if !reflect.DeepEqual(row, textsOf(want[i])) {
-					t.Errorf("%s: row %d is %v, want %v", name, i, row, textsOf(want[i]))
-				}
-			}
+			b.shows(want[:len(got)])
 		}
 		b.screenshot("query-light")
 		b.look(1200, "dark")
@@ -56,6 +54,72 @@ func testServe(t *testing.T, browser context.Context, lake string) {
 			t.Error("the narrow panel is wider than its window")
 		}
 		b.quiet(url + "/")
+	})
+
+	t.Run("the panel runs the SQL that it shows", func(t *testing.T) {
+		b := open(t, browser)
+		b.do(chromedp.Navigate(url + "/query"))
+		b.wait(`document.querySelectorAll("#name option").length > 4`)
+		const name = "top-talkers-of-an-hour"
+		b.choose(name)
+		b.setParam("hour", "2026-01-09T05")
+		b.setParam("limit", "7")
+		b.wait(`document.getElementById("sql").value.includes("LIMIT /* :limit */ 7;")`)
+		shown := eval[string](b, `document.getElementById("sql").value`)
+		if strings.Count(shown, "/* :hour */ '2026-01-09 05'") != 5 {
+			t.Errorf("shows the SQL\n%s", shown)
+		}
+		b.press()
+		all := ask(t, lake, name, "--param", "hour=2026-01-09T05", "--param", "limit=7")
+		if len(all) != 7 {
+			t.Fatalf("the hour has %d clients", len(all))
+		}
+		b.shows(all)
+		b.shows(ask(t, lake, shown))
+		b.screenshot("query-parameters")
+		b.quiet(url + "/")
+
+		b.setParam("hour", "yesterday")
+		b.wait(`!document.getElementById("error").hidden`)
+		for range 2 { // at once, and when it is to run
+			if e := eval[string](b, `document.getElementById("error").textContent`); !strings.HasPrefix(e, `hour: want an hour such as 2026-01-09T13, have "yesterday"`) {
+				t.Errorf("error is %q", e)
+			}
+			b.press()
+			if rows := b.shown(); len(rows) > 0 {
+				t.Errorf("shows %v", rows)
+			}
+		}
+		b.setParam("hour", "2026-01-09T05")
+		b.wait(`document.getElementById("error").hidden`)
+
+		// Back over the line feed and the semicolon, and on.
+		b.do(chromedp.SendKeys("#sql", kb.End+kb.Backspace+kb.Backspace+" OFFSET 2"))
+		edited := eval[string](b, `document.getElementById("sql").value`)
+		if want := strings.TrimSuffix(shown, ";\n") + " OFFSET 2"; edited != want {
+			t.Fatalf("edited, it is\n%s\nwant\n%s", edited, want)
+		}
+		if left := eval[string](b, `document.getElementById("name").value + document.getElementById("params").textContent`); left != "" {
+			t.Errorf("edited SQL has %q", left)
+		}
+		b.press()
+		want := ask(t, lake, edited)
+		if len(want) != 7 || !reflect.DeepEqual(want[:5], all[2:]) {
+			t.Errorf("the edited SQL gives %v, want from the third on of %v", want, all)
+		}
+		b.shows(want)
+	})
+
+	t.Run("a page that is being made says so, and then is there", func(t *testing.T) {
+		hasty := startServe(t, "--lake", lake, "--timeout", "1ns") // which nobody waits longer for
+		b := open(t, browser)
+		b.do(chromedp.Navigate(hasty + "/"))
+		if title := eval[string](b, "document.title"); title != "The page is being made" {
+			t.Fatalf("title is %q", title)
+		}
+		b.screenshot("making")
+		b.wait(`document.documentElement.dataset.ready === "true"`)
+		b.checkNumbers(lake, b.selection(nil))
 	})
 
 	t.Run("the panel shows texts as they are, and errors", func(t *testing.T) {
@@ -137,13 +201,41 @@ func textsOf(row map[string]any) map[string]string {
 	return texts
 }
 
-// runNamed runs a named query in the panel and gives the rows that it then shows.
-func (b *tab) runNamed(name string) []map[string]string {
+// choose chooses a named query in the panel.
+func (b *tab) choose(name string) {
 	b.Helper()
 	eval[any](b, `(() => { const s = document.getElementById("name"); s.value = %s; s.dispatchEvent(new Event("change", {bubbles: true})); })()`, name)
 	if got := eval[string](b, `document.getElementById("name").value`); got != name {
 		b.Fatalf("%s is not among the names", name)
 	}
+}
+
+// setParam puts a value of a parameter over what was there, and leaves its field.
+func (b *tab) setParam(name, value string) {
+	b.Helper()
+	field := `#params input[name="` + name + `"]`
+	eval[any](b, `document.querySelector(%s).select()`, field)
+	b.do(call(input.InsertText, input.InsertTextParams{Text: value}), chromedp.Blur(field))
+}
+
+// shows says that the panel's table has those rows of the command line.
+func (b *tab) shows(want []map[string]any) {
+	b.Helper()
+	got := b.shown()
+	if len(got) != len(want) {
+		b.Errorf("the panel shows %d rows, want %d", len(got), len(want))
+	}
+	for i, row := range got[:min(len(got), len(want))] {
+		if !reflect.DeepEqual(row, textsOf(want[i])) {
+			b.Errorf("row %d is %v, want %v", i, row, textsOf(want[i]))
+		}
+	}
+}
+
+// runNamed runs a named query in the panel and gives the rows that it then shows.
+func (b *tab) runNamed(name string) []map[string]string {
+	b.Helper()
+	b.choose(name)
 	b.press()
 	return b.shown()
 }

@@ -26,10 +26,14 @@ func newServe() *cobra.Command {
 		Use:   "serve --lake LAKE",
 		Short: "Show a lake in a browser on this machine",
 		Long: "serve shows the page of report live, at an address of this machine alone, which it prints; open it in\n" +
-			"a browser here. Below /query is a box for SQL and the named queries. The page is made anew when it is\n" +
-			"asked for and older than --refresh. It reads only, and ends with Ctrl-C.\n\n" +
-			"One query runs at a time. Requests of other web pages, and those by other names than that of the\n" +
-			"address, are refused; who can log in to this machine can ask.",
+			"a browser here. Below /query is a box for SQL and the named queries. It reads only, and ends with Ctrl-C.\n\n" +
+			"The page is made anew, and the lake opened anew, when somebody asks and they are older than --refresh;\n" +
+			"the time that the making took does not count. A page that takes more than 5 s is made in the\n" +
+			"background, for as long as that takes: until it is there, the browser shows the one from before, which\n" +
+			"says so, or, at first, that the page is being made.\n\n" +
+			"One thing runs at a time: a query, the opening or the making. A query that waits for its turn, or runs,\n" +
+			"longer than --timeout is told what it waited for. Requests of other web pages, and those by other names\n" +
+			"than that of the address, are refused; who can log in to this machine can ask.",
 		Example: example(`
 flowlake serve --lake ./lake
 flowlake serve --lake ./lake --listen :8080 --max-rows 10000 --timeout 2m
@@ -41,8 +45,8 @@ flowlake serve --lake s3://amzn-s3-demo-bucket/lake --database sampledb --from 2
 	o.looked.register(c, "required")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "loopback address to listen on; port 0 is a free one")
 	f.IntVar(&o.options.MaxRows, "max-rows", serve.DefaultMaxRows, "rows after which an answer ends")
-	f.DurationVar(&o.options.Timeout, "timeout", serve.DefaultTimeout, "longest time for a query or the page")
-	f.DurationVar(&o.options.Refresh, "refresh", serve.DefaultRefresh, "oldest that the page and the lake's partitions may be")
+	f.DurationVar(&o.options.Timeout, "timeout", serve.DefaultTimeout, "longest time for a query, with the wait for its turn")
+	f.DurationVar(&o.options.Refresh, "refresh", serve.DefaultRefresh, "age after which the page and the lake's partitions are read anew")
 	return c
 }
 
@@ -63,6 +67,7 @@ func (o *serveOptions) run(c *cobra.Command) error {
 	if o.options.Queries, err = queries.All(); err != nil {
 		return err
 	}
+	o.options.TimeoutName = "--timeout"
 	o.options.Open = func(ctx context.Context) (*serve.Lake, error) {
 		slots := newSlots(k.days)
 		db, done, err := k.query(ctx, c.ErrOrStderr(), slots.Watch)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 	"unicode"
+
+	"github.com/flowlake/flowlake/functions/internal/query/format"
 )
 
 // unit is the length of the page's time steps, by the name that SQL has for it.
@@ -191,14 +193,8 @@ func (c cells) fold(ranked []value, limit int) ([]value, cells) {
 	}
 }
 
-// amount gives a number as JSON has it: a text of its digits where JavaScript would round it.
-func amount(n *big.Int) any {
-	const maxSafe = 1<<53 - 1
-	if n.IsInt64() && -maxSafe <= n.Int64() && n.Int64() <= maxSafe {
-		return n.Int64()
-	}
-	return n.String()
-}
+// amount gives a number as the page's JSON has it: a text of its digits where JavaScript would round it.
+func amount(n *big.Int) any { return format.JavaScript(n) }
 
 // bigOf gives a number of a row.
 func bigOf(v any) (*big.Int, error) {

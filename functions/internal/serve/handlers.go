@@ -35,6 +35,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /query.css", asset("query.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /api/queries", s.serveNamed)
+	mux.HandleFunc("POST /api/sql", s.serveSQL)
 	mux.HandleFunc("POST /api/query", s.serveQuery)
 	return mux
 }
@@ -46,20 +47,6 @@ func asset(name, contentType string) http.HandlerFunc {
 		w.Header().Set("Content-Security-Policy", panelPolicy)
 		http.ServeFileFS(w, r, assets, "assets/"+name)
 	}
-}
-
-func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
-	defer cancel()
-	html, err := s.source.document(ctx)
-	if err != nil {
-		code, message := s.explain(err)
-		http.Error(w, message, code)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", pagePolicy)
-	_, _ = w.Write(html) // an error is the browser's going away
 }
 
 // Named is a named query.
@@ -95,37 +82,34 @@ type Failure struct {
 	Error string `json:"error"`
 }
 
-// question is the body of POST /api/query: SQL, or the name of a query with its parameters.
+// question is the body of POST /api/query and /api/sql: SQL, or the name of a query with its parameters.
 type question struct {
 	SQL    string            `json:"sql"`
 	Name   string            `json:"name"`
 	Params map[string]string `json:"params"`
 }
 
+// Statement is SQL.
+type Statement struct {
+	SQL string `json:"sql"`
+}
+
+// serveSQL gives the SQL that a question would run.
+func (s *Server) serveSQL(w http.ResponseWriter, r *http.Request) {
+	if sql, ok := s.asked(w, r); ok {
+		reply(w, http.StatusOK, Statement{sql})
+	}
+}
+
 func (s *Server) serveQuery(w http.ResponseWriter, r *http.Request) {
-	// A form of another page can send three other types, without asking first.
-	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
-		fail(w, http.StatusUnsupportedMediaType, "content type: want application/json")
-		return
-	}
-	var q question
-	if err := decode(http.MaxBytesReader(w, r.Body, maxBody), &q); err != nil {
-		code := http.StatusBadRequest
-		if large := new(http.MaxBytesError); errors.As(err, &large) {
-			code = http.StatusRequestEntityTooLarge
-		}
-		fail(w, code, "read the question: "+err.Error())
-		return
-	}
-	sql, code, err := s.sql(q)
-	if err != nil {
-		fail(w, code, err.Error())
+	sql, ok := s.asked(w, r)
+	if !ok {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
 	defer cancel()
 	var a *Answer
-	err = s.source.use(ctx, func(l *Lake) error {
+	err := s.keeper.use(ctx, func(l *Lake) (err error) {
 		a, err = ask(ctx, l.DB, sql, s.MaxRows)
 		return err
 	})
@@ -135,6 +119,30 @@ func (s *Server) serveQuery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, a)
+}
+
+// asked reads a question and gives its SQL, or answers what is wrong with it.
+func (s *Server) asked(w http.ResponseWriter, r *http.Request) (sql string, ok bool) {
+	// A form of another page can send three other types, without asking first.
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
+		fail(w, http.StatusUnsupportedMediaType, "content type: want application/json")
+		return "", false
+	}
+	var q question
+	if err := decode(http.MaxBytesReader(w, r.Body, maxBody), &q); err != nil {
+		code := http.StatusBadRequest
+		if large := new(http.MaxBytesError); errors.As(err, &large) {
+			code = http.StatusRequestEntityTooLarge
+		}
+		fail(w, code, "read the question: "+err.Error())
+		return "", false
+	}
+	sql, code, err := s.sql(q)
+	if err != nil {
+		fail(w, code, err.Error())
+		return "", false
+	}
+	return sql, true
 }
 
 // decode reads one JSON value and nothing behind it.
@@ -176,14 +184,21 @@ func (s *Server) sql(q question) (sql string, code int, err error) {
 
 // explain gives the status and the message of what went wrong with the lake.
 func (s *Server) explain(err error) (code int, message string) {
-	wrong := new(query.Error)
+	limit := "the limit of a query"
+	if s.TimeoutName != "" {
+		limit += " (" + s.TimeoutName + ")"
+	}
+	var turn waited
+	lake, wrong := new(broken), new(query.Error)
 	switch {
-	case errors.Is(err, errBusy):
-		return http.StatusServiceUnavailable, err.Error()
-	case errors.Is(err, context.DeadlineExceeded):
-		return http.StatusGatewayTimeout, fmt.Sprintf("stopped after %s, which is the limit", s.Timeout)
+	case errors.As(err, &turn):
+		return http.StatusServiceUnavailable, fmt.Sprintf("waited for its turn for %s, which is %s: %s", s.Timeout, limit, turn)
 	case errors.Is(err, context.Canceled):
 		return http.StatusServiceUnavailable, "stopped"
+	case errors.As(err, &lake): // before the others, which its cause may be, too
+		return http.StatusInternalServerError, err.Error()
+	case errors.Is(err, context.DeadlineExceeded):
+		return http.StatusGatewayTimeout, fmt.Sprintf("stopped after %s, which is %s", s.Timeout, limit)
 	case errors.Is(err, query.ErrNotQuery), errors.As(err, &wrong):
 		return http.StatusBadRequest, err.Error()
 	}

@@ -13,12 +13,19 @@
 //	GET  /query        the panel, with its script and style beside it
 //	GET  /api/queries  the named queries, as [Named]
 //	POST /api/query    {"sql": "..."} or {"name": "...", "params": {...}}; see [Answer] and [Failure]
+//	POST /api/sql      the same, for the SQL that it would run, as [Statement]
 //
 // Decisions, with what lost:
 //   - One query at a time, and not a few: DuckDB runs one on all cores, and its memory limit is that
 //     of all together. The others wait their turn, within their own time.
 //   - A lake is opened anew when it is older than Refresh, and not watched: it may lie in S3, where
 //     there is nothing to watch, and a query must see one state of it.
+//   - Opening the lake and making the page have no limit and are the server's, and not those of the
+//     request that asked for them: a large lake takes longer than anybody waits, and what is thrown
+//     away is never there. Only what runs for a request, which is a query, has a limit.
+//   - Who asks for the page waits for a new one for 5 s, and then gets the one from before, which says
+//     so. Never to give an older one would show nothing for as long as the making takes, each time;
+//     always to give it at once would show a small lake as it was when somebody looked last.
 package serve
 
 import (
@@ -34,12 +41,18 @@ import (
 	"github.com/flowlake/flowlake/functions/internal/query"
 )
 
+// Engine answers queries; a [*query.DB] is one.
+type Engine interface {
+	// Query gives the rows of a statement; the caller closes them. It ends soon after ctx.
+	Query(ctx context.Context, sql string) (*query.Rows, error)
+}
+
 // Lake is a lake as it stood when it was opened.
 type Lake struct {
 	// DB answers queries.
-	DB *query.DB
+	DB Engine
 	// Page writes the report's page: an HTML document that needs nothing besides. The link to the panel
-	// comes before its <main>.
+	// comes before its <main>. It ends soon after ctx.
 	Page func(ctx context.Context, w io.Writer) error
 	// Close frees the lake.
 	Close func()
@@ -47,16 +60,21 @@ type Lake struct {
 
 // Options say what is served. Open is required.
 type Options struct {
-	// Open opens the lake as it stands. It is never called twice at a time.
+	// Open opens the lake as it stands. It is never called twice at a time, and ends soon after ctx.
 	Open func(ctx context.Context) (*Lake, error)
 	// Queries are the named queries, in the order of the panel.
 	Queries []queries.Query
 	// MaxRows is the number of rows after which an answer ends; default 1,000.
 	MaxRows int
-	// Timeout is how long a query or the page may take, with the wait for its turn; default 30 s.
+	// Timeout is how long a query may take, with the wait for its turn, while the page is made or the
+	// lake is opened; these have no limit. Default 30 s.
 	Timeout time.Duration
-	// Refresh is how old the page and the lake may be before they are made and opened anew, which
-	// happens only when somebody asks; default 30 s.
+	// TimeoutName is by what Timeout is set, such as --timeout, for messages; may be "".
+	TimeoutName string
+	// Refresh is how old the lake may be when a query begins, and when the page is begun or given,
+	// before it is opened anew; default 30 s. That happens only when somebody asks. The time that the
+	// making of a page took does not count, and a page that is older is given while the next is being
+	// made for more than 5 s.
 	Refresh time.Duration
 }
 
@@ -121,14 +139,14 @@ const (
 	sendTimeout = time.Minute      // of an answer, once it is there
 	idleTimeout = time.Minute
 	maxHeader   = 32 << 10
-	// grace is how long the end waits for answers under way, whose queries are stopped at once.
+	// grace is how long the end waits for what is under way, which is told to stop at once.
 	grace = 2 * time.Second
 )
 
 // Server serves one lake.
 type Server struct {
 	Options
-	source *source
+	keeper *keeper
 }
 
 // New opens the lake, for as long as that takes, so that what is wrong with it is known at once. The
@@ -137,17 +155,19 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("serve settings: %w", err)
 	}
-	s := &Server{o, newSource(o)}
-	if err := s.source.use(ctx, func(*Lake) error { return nil }); err != nil {
+	s := &Server{o, newKeeper(o)}
+	if _, err := s.keeper.current(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// Serve serves on a listener of [Listen] until ctx ends, and then gives nil. It closes the listener
-// and frees the lake.
+// Serve serves on a listener of [Listen] until ctx ends, and then gives nil. It is called once. It
+// closes the listener and frees the lake; but what goes on for 2 s after ctx ended, it leaves as it
+// is, with the lake, because the process ends.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	defer s.source.close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	h := &http.Server{
 		Handler:        guard{hostsOf(l.Addr()), s.routes()},
 		BaseContext:    func(net.Listener) context.Context { return ctx },
@@ -156,20 +176,24 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: maxHeader,
 	}
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-		defer cancel()
-		if h.Shutdown(limit) != nil {
-			h.Close()
-		}
-	})
-	err := h.Serve(l)
-	if stop() {
-		h.Close()
-		return fmt.Errorf("serve: %w", err)
+	go s.keeper.run(ctx)
+	failed := make(chan error, 1)
+	go func() { failed <- h.Serve(l) }()
+	var err error
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+		cancel()
+	case <-ctx.Done():
 	}
-	<-ended
-	return nil
+	limit, release := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer release()
+	if h.Shutdown(limit) != nil {
+		h.Close()
+	}
+	select {
+	case <-s.keeper.ended:
+	case <-limit.Done():
+	}
+	return err
 }

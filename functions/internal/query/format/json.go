@@ -13,6 +13,9 @@ import (
 	"github.com/flowlake/flowlake/functions/internal/query"
 )
 
+// jsonTime is how a timestamp looks in JSON.
+const jsonTime = "2006-01-02T15:04:05.000Z07:00"
+
 // writeJSON writes an array of objects. Two columns of one name are an error, because an object
 // cannot have both.
 func writeJSON(w io.Writer, rows Rows) (n int64, err error) {
@@ -103,7 +106,7 @@ func appendJSON(b *bytes.Buffer, texts *json.Encoder, v any) error {
 	case bool:
 		b.WriteString(strconv.FormatBool(v))
 	case time.Time:
-		b.WriteString(v.Format(`"2006-01-02T15:04:05.000Z07:00"`))
+		b.WriteString(`"` + v.Format(jsonTime) + `"`)
 	case string:
 		if err := texts.Encode(v); err != nil {
 			return err

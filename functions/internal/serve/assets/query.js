@@ -1,10 +1,12 @@
-// The panel: it sends SQL or the name of a query, and shows the answer. What comes of the lake is put
-// into the document as text, never as HTML.
+// The panel: it sends the SQL in the box, and shows the answer. A named query and its parameters fill
+// the box, so what the box shows is what runs. What comes of the lake is put into the document as
+// text, never as HTML.
 "use strict";
 
 const at = (id) => document.getElementById(id);
 const form = at("form"), select = at("name"), sql = at("sql"), params = at("params");
 const named = new Map();
+let filled = Promise.resolve(); // rejected where the parameters give no SQL
 
 // element gives a new element with a text.
 function element(tag, text, className) {
@@ -28,6 +30,8 @@ function choose() {
   const query = named.get(select.value);
   at("description").textContent = query ? query.description : "";
   params.replaceChildren();
+  filled = Promise.resolve(); // what is under way fills nothing any more
+  fail("");
   if (!query) return;
   sql.value = query.sql;
   for (const p of query.params) {
@@ -36,17 +40,35 @@ function choose() {
     input.name = p.name;
     input.type = p.type === "number" ? "number" : "text"; // a browser would show a date in its own way
     input.value = p.default;
+    input.addEventListener("input", fill);
+    input.addEventListener("change", () => complain(filled)); // not while it is being typed
     label.append(input);
     params.append(label);
   }
 }
 
-// question gives what to ask: by name, unless the SQL is the person's own.
-function question() {
-  if (!named.has(select.value)) return { sql: sql.value };
+// fill shows the SQL of the parameters.
+function fill() {
   const values = {};
   for (const input of params.querySelectorAll("input")) values[input.name] = input.value;
-  return { name: select.value, params: values };
+  const asked = call("/api/sql", { name: select.value, params: values });
+  const filling = filled = asked.then((answer) => {
+    if (filled !== filling) return; // there is a newer one
+    sql.value = answer.sql;
+    fail("");
+  });
+  filling.catch(() => {}); // who wants to know asks filled
+}
+
+// complain shows what is wrong with the parameters, unless there are newer ones.
+function complain(filling) {
+  filling.catch((e) => { if (filled === filling) fail(e.message); });
+}
+
+// fail shows a message, or none.
+function fail(message) {
+  at("error").textContent = message;
+  at("error").hidden = message === "";
 }
 
 // cell gives a table's cell with a value.
@@ -79,15 +101,15 @@ function show(answer) {
 async function run() {
   if (at("run").disabled) return;
   at("run").disabled = true;
-  at("error").hidden = true;
+  fail("");
   at("result").hidden = true;
   at("status").textContent = "Running";
   try {
-    show(await call("/api/query", question()));
+    await filled;
+    show(await call("/api/query", { sql: sql.value }));
   } catch (e) {
     at("status").textContent = "";
-    at("error").textContent = e.message;
-    at("error").hidden = false;
+    fail(e.message);
   }
   at("run").disabled = false;
 }
@@ -108,4 +130,4 @@ call("/api/queries").then((queries) => {
     option.value = q.name;
     select.append(option);
   }
-}, (e) => { at("error").textContent = e.message; at("error").hidden = false; });
+}, (e) => fail(e.message));
