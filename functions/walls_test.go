@@ -30,9 +30,9 @@ var internal = map[string][]string{
 	"functions/internal/etl":                   {"schema", "functions/internal/batch", "functions/internal/store", "functions/internal/flowlog", "functions/internal/columnar"},
 	"functions/internal/replay":                {"schema", "functions/internal/store", "functions/internal/etl"},
 	"functions/internal/verify":                {"schema", "functions/internal/store", "functions/internal/columnar", "functions/internal/catalog"}, // not etl, flowlog or inflate, which it checks
-	"functions/internal/query":                 {"schema", "functions/internal/catalog"},
+	"functions/internal/query":                 {"schema", "functions/internal/store", "functions/internal/catalog"},
 	"functions/internal/query/format":          {"functions/internal/query"},
-	"functions/internal/report":                {"schema", "functions/internal/query", "functions/internal/query/format"},
+	"functions/internal/report":                {"schema", "functions/internal/store", "functions/internal/query", "functions/internal/query/format"},
 	"functions/internal/serve":                 {"deploy/queries", "functions/internal/query", "functions/internal/query/format"},
 	"functions/internal/store/s3store":         {"functions/internal/store"},
 	"functions/internal/catalog/gluecatalog":   {"schema", "functions/internal/catalog"},

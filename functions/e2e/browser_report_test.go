@@ -15,11 +15,12 @@ import (
 )
 
 // pictures are the charts of the page, as their data-chart has them.
-var pictures = []string{"clients", "endpoints", "directions", "edges", "regions", "ports", "refused", "rejects", "completeness"}
+var pictures = []string{"clients", "endpoints", "directions", "edges", "regions", "ports", "refused", "rejects", "completeness", "lag"}
 
 // testReport opens the page that flowlake report makes of a synthetic day.
 func testReport(t *testing.T, browser context.Context, lake string) {
 	page := filepath.Join(t.TempDir(), "report.html")
+	late := writeLate(t, lake)
 	flowlake(t, done, "report", "--lake", lake, "--out", page)
 	url := "file://" + filepath.ToSlash(page)
 
@@ -64,6 +65,7 @@ func testReport(t *testing.T, browser context.Context, lake string) {
 			s := b.selection(filter)
 			b.checkNumbers(lake, s)
 			tables := b.tables()
+			checkLag(t, tables["lag"], late, s.Accelerator)
 			for name, marks := range b.checkMarks(fmt.Sprint(filter)) {
 				if (marks == 0) != (len(tables[name].Rows) == 0) {
 					t.Errorf("%v: %s has %d marks, and %d rows in its table", filter, name, marks, len(tables[name].Rows))
@@ -77,6 +79,38 @@ func testReport(t *testing.T, browser context.Context, lake string) {
 		}
 		b.quiet(url)
 	})
+}
+
+// testStrays opens the page of a day to which two records of other years came.
+func testStrays(t *testing.T, browser context.Context) {
+	dir := t.TempDir()
+	logs, lake, page := filepath.Join(dir, "logs"), filepath.Join(dir, "lake"), filepath.Join(dir, "report.html")
+	flowlake(t, done, "synth", "--out", logs, "--day", "2026-01-09", "--records", "2000", "--seed", "1")
+	record := func(start string) string {
+		return "2.0 123456789012 a 203.0.113.1 1 192.0.2.1 443 198.51.100.1 80 TCP IPV4 10 1000 " + start + " " + start + " ACCEPT OK 192.0.2.2 1 us-east-1 JFK6-2 INGRESS vpc-1 -"
+	}
+	writeLog(t, filepath.Join(logs, "wild.log.gz"), record("0"), record("2145916800"))
+	flowlake(t, done, "replay", logs, "--lake", lake)
+	flowlake(t, done, "report", "--lake", lake, "--out", page)
+	b := open(t, browser)
+	b.look(1200, "light")
+	url := "file://" + filepath.ToSlash(page)
+	b.openPage(url)
+	if text := eval[string](b, `document.getElementById("range").textContent`); !strings.HasPrefix(text, "2026-01-0") || !strings.Contains(text, ", by hour. ") {
+		t.Errorf("the page is of %s", text)
+	}
+	if text := eval[string](b, `document.getElementById("totals-note").textContent`); !strings.Contains(text, " 2 records far from all others in time (1970-01-01 00:00:00 UTC to 2038-01-01 00:00:00 UTC): ") {
+		t.Errorf("the page says of them: %s", text)
+	}
+	want := ask(t, lake, "SELECT count(*) AS rows, sum(bytes) AS bytes, sum(packets) AS packets FROM aga_flow_logs")[0]
+	for name, text := range b.totals() {
+		if text != fmt.Sprint(want[name]) {
+			t.Errorf("%s are %s, want %s", name, text, want[name])
+		}
+	}
+	from := eval[string](b, `(() => { const s = document.getElementById("from"); s.selectedIndex = s.options.length - 5; s.dispatchEvent(new Event("change", {bubbles: true})); return s.value; })()`)
+	b.checkNumbers(lake, b.selection(map[string]string{"from": from}))
+	b.quiet(url)
 }
 
 // testHostileTexts opens the page of a lake whose texts would be markup.
@@ -159,7 +193,7 @@ func (b *tab) openPage(url string) {
 }
 
 // checkMarks says that so much can be seen in each chart as it says that it draws, and gives the numbers
-// of marks: bars or points of lines.
+// of marks: bars, parts of them or points of lines.
 func (b *tab) checkMarks(when string) map[string]int {
 	b.Helper()
 	type drawing struct{ Marks, Shapes, Lines, Texts int }

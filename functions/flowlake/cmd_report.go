@@ -28,8 +28,9 @@ func newReport() *cobra.Command {
 		Short: "Make a web page of a lake",
 		Long: "report makes a web page with pictures of a lake: top client addresses, bytes by endpoint, direction,\n" +
 			"edge location, Region, protocol and port, over time and in total, rejected lines, and which source\n" +
-			"files were seen. It is one file of less than 3 MB that needs no network, and has filters for time,\n" +
-			"accelerator and direction. The same lake gives the same bytes.\n\n" +
+			"files were seen, how late. It is one file of less than 3 MB that needs no network, and has filters for\n" +
+			"time, accelerator and direction. The same lake gives the same bytes, as long as its objects were not\n" +
+			"written anew or copied: the times of that are on the page.\n\n" +
 			"Of a lake in S3, the objects of the partitions that are looked at are copied to a cache first, as\n" +
 			"flowlake query does.",
 		Example: example(`

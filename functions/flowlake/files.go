@@ -27,12 +27,12 @@ func hidden(below string) bool {
 // localFiles are the files of a lake that is a directory.
 type localFiles struct{ dir *store.Local }
 
-// Files gives the paths of the objects below a location that a query may read.
-func (l localFiles) Files(ctx context.Context, location string) ([]string, error) {
-	var files []string
+// Files gives the objects below a location that a query may read.
+func (l localFiles) Files(ctx context.Context, location string) ([]store.File, error) {
+	var files []store.File
 	err := l.dir.List(ctx, location, func(o store.Object) error {
 		if !hidden(strings.TrimPrefix(o.Key, location)) {
-			files = append(files, l.dir.Path(o.Key))
+			files = append(files, store.File{Object: o, Path: l.dir.Path(o.Key)})
 		}
 		return nil
 	})

@@ -90,14 +90,15 @@ func New(source Store, dir string, o Options) (*Mirror, error) {
 	return &Mirror{source: source, copies: copies, options: o, slots: make(chan struct{}, cmp.Or(o.Transfers, 16))}, nil
 }
 
-// Files gives the absolute paths of whole and current copies of the objects whose keys begin with
-// prefix, sorted, and fetches those that are not there. The prefix is "" or ends in a slash. Objects
-// that are hidden or whose keys end in a slash, which stand for folders, have no copies.
+// Files gives the objects whose keys begin with prefix, as the store lists them, with whole and current
+// copies of them, sorted by the path, and fetches those that are not there. The prefix is "" or ends
+// in a slash. Objects that are hidden or whose keys end in a slash, which stand for folders, have no
+// copies.
 //
 // The copies are those of the objects that the listing saw; one that is replaced meanwhile may be the
 // older or the newer one, and one that is deleted is an error. They stay for a day, or for as long
 // as the objects do. On an error, what was fetched stays for the next call.
-func (m *Mirror) Files(ctx context.Context, prefix string) ([]string, error) {
+func (m *Mirror) Files(ctx context.Context, prefix string) ([]store.File, error) {
 	var wanted []store.Object
 	err := m.source.List(ctx, prefix, func(o store.Object) error {
 		below := strings.TrimPrefix(o.Key, prefix)
@@ -121,16 +122,16 @@ func (m *Mirror) Files(ctx context.Context, prefix string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var files []string
-	for _, name := range names {
+	var files []store.File
+	for i, name := range names {
 		if o, ok := there[name]; ok {
 			m.use(o)
 			delete(there, name)
 		}
-		files = append(files, m.copies.Path(name))
+		files = append(files, store.File{Object: wanted[i], Path: m.copies.Path(name)})
 	}
 	m.prune(ctx, there)
-	slices.Sort(files)
+	slices.SortFunc(files, func(a, b store.File) int { return cmp.Compare(a.Path, b.Path) })
 	return files, nil
 }
 

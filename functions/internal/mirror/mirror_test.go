@@ -55,7 +55,8 @@ func contents(t *testing.T, m *Mirror, dir, prefix string) []string {
 		t.Fatal(err)
 	}
 	var all []string
-	for _, f := range files {
+	for _, file := range files {
+		f := file.Path
 		if !filepath.IsAbs(f) || !strings.HasPrefix(f, filepath.Join(dir, filepath.FromSlash(prefix))+string(filepath.Separator)) {
 			t.Errorf("copy %s is not below %s in %s", f, prefix, dir)
 		}
@@ -131,7 +132,7 @@ func TestNoStaleCopies(t *testing.T) {
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
 	}
-	if err := os.Truncate(files[0], 1); err != nil {
+	if err := os.Truncate(files[0].Path, 1); err != nil {
 		t.Fatal(err)
 	}
 	want(t, contents(t, m, dir, day), "old")
@@ -164,8 +165,35 @@ func TestStoreWithoutETags(t *testing.T) {
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
 	}
-	if data, _ := os.ReadFile(files[0]); string(data) != "new" {
+	if data, _ := os.ReadFile(files[0].Path); string(data) != "new" {
 		t.Errorf("the copy holds %q", data)
+	}
+}
+
+// What is said of an object is said of the object, and not of its copy.
+func TestFilesAreThoseOfTheListing(t *testing.T) {
+	s, dir := newSource(map[string]string{day + "a": "A", day + "b": "BB"}), t.TempDir()
+	var listed []store.Object
+	if err := s.List(t.Context(), day, func(o store.Object) error {
+		listed = append(listed, o)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	m := open(t, s, dir, Options{})
+	for range 2 {
+		files, err := m.Files(t.Context(), day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var objects []store.Object
+		for _, f := range files {
+			objects = append(objects, f.Object)
+		}
+		slices.SortFunc(objects, func(a, b store.Object) int { return strings.Compare(a.Key, b.Key) })
+		if !slices.Equal(objects, listed) || len(listed) != 2 || listed[0].Modified.IsZero() {
+			t.Errorf("have objects %v, want %v", objects, listed)
+		}
 	}
 }
 
@@ -202,10 +230,10 @@ func TestObjectsThatVanishMeanwhile(t *testing.T) {
 		}
 	}}, t.TempDir(), Options{})
 	if files, err := m.Files(t.Context(), ""); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "copy s3://memory/b: deleted while it was listed") {
-		t.Errorf("gives %q, %v", files, err)
+		t.Errorf("gives %v, %v", files, err)
 	}
 	if files, err := open(t, &s.Memory, t.TempDir(), Options{}).Files(t.Context(), ""); err != nil || len(files) != 1 {
-		t.Errorf("asked again, gives %q, %v", files, err)
+		t.Errorf("asked again, gives %v, %v", files, err)
 	}
 }
 
@@ -258,7 +286,7 @@ func TestCanceled(t *testing.T) {
 	}
 	m := open(t, s, t.TempDir(), Options{Transfers: 1})
 	if files, err := m.Files(ctx, ""); !errors.Is(err, context.Canceled) {
-		t.Errorf("gives %q, %v", files, err)
+		t.Errorf("gives %v, %v", files, err)
 	}
 }
 
@@ -295,8 +323,8 @@ func TestConcurrentMirrors(t *testing.T) {
 					t.Errorf("%d files, %v", len(files), err)
 				}
 				for _, f := range files {
-					if data, err := os.ReadFile(f); err != nil || !strings.HasPrefix(string(data), fmt.Sprint(d)) {
-						t.Errorf("%s holds %q, %v", f, data, err)
+					if data, err := os.ReadFile(f.Path); err != nil || !strings.HasPrefix(string(data), fmt.Sprint(d)) {
+						t.Errorf("%s holds %q, %v", f.Path, data, err)
 					}
 				}
 			})

@@ -70,11 +70,12 @@ func list(ctx context.Context, t *schema.Table, c Catalog, f Files) (*listing, e
 				return fmt.Errorf("list files of %s: %w", p.Location, err)
 			}
 			for _, file := range files {
-				if err := checkPath(file); err != nil {
+				if err := checkPath(file.Path); err != nil {
 					return fmt.Errorf("list files of %s: %w", p.Location, err)
 				}
+				found[i] = append(found[i], file.Path)
 			}
-			found[i] = slices.Sorted(slices.Values(files))
+			slices.Sort(found[i])
 			return nil
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/flowlake/flowlake/functions/internal/catalog"
+	"github.com/flowlake/flowlake/functions/internal/store"
 	"github.com/flowlake/flowlake/schema"
 )
 
@@ -38,7 +39,7 @@ func (l *testLake) Partitions(_ context.Context, t *schema.Table) ([]schema.Part
 }
 
 // Files implements Files.
-func (l *testLake) Files(_ context.Context, location string) (files []string, err error) {
+func (l *testLake) Files(_ context.Context, location string) (files []store.File, err error) {
 	root := filepath.Join(l.root, location)
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		hidden := path != root && strings.ContainsAny(d.Name()[:1], "_.")
@@ -50,7 +51,7 @@ func (l *testLake) Files(_ context.Context, location string) (files []string, er
 		case d.IsDir() && hidden:
 			return fs.SkipDir
 		case !d.IsDir() && !hidden:
-			files = append(files, path)
+			files = append(files, store.File{Path: path})
 		}
 		return nil
 	})

@@ -35,6 +35,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/flowlake/flowlake/functions/internal/store"
 	"github.com/flowlake/flowlake/schema"
 )
 
@@ -47,13 +48,13 @@ type Catalog interface {
 
 // Files finds the objects of a lake.
 type Files interface {
-	// Files gives the objects below a partition's location, as absolute paths of files, in any
-	// order. Objects that Athena would not see are left out: those with an element below the
-	// location that starts with an underscore or a dot. A location with no objects is no error.
+	// Files gives the objects below a partition's location, in any order, and where to read them.
+	// Objects that Athena would not see are left out: those with an element below the location that
+	// starts with an underscore or a dot. A location with no objects is no error.
 	//
 	// It is called by several goroutines at the same time. The files must stay until the [DB] is
 	// closed: a query that finds one gone fails.
-	Files(ctx context.Context, location string) ([]string, error)
+	Files(ctx context.Context, location string) ([]store.File, error)
 }
 
 // DefaultDatabase is the database of the AWS article.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/flowlake/flowlake/deploy/queries"
+	"github.com/flowlake/flowlake/functions/internal/store"
 	"github.com/flowlake/flowlake/schema"
 )
 
@@ -108,15 +109,15 @@ func TestRefusedPaths(t *testing.T) {
 	for _, file := range []string{"lake/a.parquet", "/lake/\x00.parquet", "/lake/\xff.parquet", `/lake/\[1].parquet`} {
 		l := newLake(t, t.TempDir())
 		l.register(day(9))
-		if _, err := Open(t.Context(), []*schema.Table{l.table}, l, fixed{file}, Options{}); err == nil {
+		if _, err := Open(t.Context(), []*schema.Table{l.table}, l, fixed{{Path: file}}, Options{}); err == nil {
 			t.Errorf("%q was taken", file)
 		}
 	}
 }
 
-type fixed []string
+type fixed []store.File
 
-func (f fixed) Files(context.Context, string) ([]string, error) { return f, nil }
+func (f fixed) Files(context.Context, string) ([]store.File, error) { return f, nil }
 
 // TestCatalogDecidesKeys says that the keys are what the catalog says, as in Athena.
 func TestCatalogDecidesKeys(t *testing.T) {
@@ -213,7 +214,7 @@ type failing struct{ *testLake }
 func (failing) Partitions(context.Context, *schema.Table) ([]schema.Partition, error) {
 	return nil, errTest
 }
-func (failing) Files(context.Context, string) ([]string, error) { return nil, errTest }
+func (failing) Files(context.Context, string) ([]store.File, error) { return nil, errTest }
 
 // The article's queries, letter for letter.
 const (

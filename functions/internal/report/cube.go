@@ -81,8 +81,8 @@ func (u unit) next(t time.Time) time.Time {
 	return t.AddDate(1, 0, 0)
 }
 
-// timeless is the step of records that have no time.
-const timeless = math.MinInt64
+// aside is the step of records that are in no picture over time: those that have none, and strays.
+const aside = math.MinInt64
 
 // value is a text of a column, or NULL, or all of those that are not told apart.
 type value struct {
@@ -103,7 +103,7 @@ func valueOf(v any) value {
 // coordinates say what a cell counts.
 type coordinates struct {
 	member, accelerator, direction value
-	step                           int64 // seconds since 1970, or timeless
+	step                           int64 // seconds since 1970, or aside
 }
 
 // sums are what the records of a cell add up to. They are exact.

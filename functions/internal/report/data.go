@@ -25,8 +25,17 @@ type page struct {
 	Unit unit `json:"unit"`
 	// Steps are the starts of the steps, in seconds since 1970.
 	Steps []int64 `json:"steps"`
-	// Timeless says that there are records without a time; their step is the one after the last.
-	Timeless     bool      `json:"timeless"`
+	// First and Last are the instants, in ms since 1970 or null, of the first and the last record that
+	// has a step.
+	First any `json:"first"`
+	Last  any `json:"last"`
+	// Aside are the records that have none. In the numbers below their step is the one after the last.
+	Aside struct {
+		Timeless any `json:"timeless"` // the number of those without a time
+		Strays   any `json:"strays"`   // the number of those with one, see withoutStrays
+		First    any `json:"first"`    // of the strays, in ms since 1970, or null
+		Last     any `json:"last"`
+	} `json:"aside"`
 	Accelerators []*string `json:"accelerators"` // null is NULL; the index after the last is that of others
 	Directions   []*string `json:"directions"`
 	// Base has, for each accelerator and direction, their indexes, then step, rows, bytes and packets
@@ -55,7 +64,6 @@ type rejects struct {
 type axes struct {
 	unit                     unit
 	steps                    map[int64]int
-	timeless                 bool
 	accelerators, directions map[value]int
 }
 
@@ -68,9 +76,7 @@ func newAxes(u unit, base cells, accelerators, directions []value) *axes {
 	a := &axes{unit: u, steps: map[int64]int{}, accelerators: indexes(accelerators), directions: indexes(directions)}
 	used := map[int64]bool{}
 	for at := range base {
-		if at.step == timeless {
-			a.timeless = true
-		} else {
+		if at.step != aside {
 			used[at.step] = true
 		}
 	}
@@ -100,16 +106,16 @@ func indexes(values []value) map[value]int {
 	return m
 }
 
-// list gives the steps, and whether there is one of no time behind them.
-func (a *axes) list() (steps []int64, timeless bool) {
-	steps = slices.AppendSeq([]int64{}, maps.Keys(a.steps)) // [] in JSON where there are none
+// list gives the steps.
+func (a *axes) list() []int64 {
+	steps := slices.AppendSeq([]int64{}, maps.Keys(a.steps)) // [] in JSON where there are none
 	slices.Sort(steps)
-	return steps, a.timeless
+	return steps
 }
 
 // step gives the index of a step.
 func (a *axes) step(s int64) int {
-	if s == timeless {
+	if s == aside {
 		return len(a.steps)
 	}
 	return a.steps[s]
@@ -171,7 +177,7 @@ func rejectsOf(lines map[rejectedKey]*big.Int) rejects {
 	})
 	for _, at := range keys {
 		var d any
-		if at.day != timeless {
+		if at.day != aside {
 			d = at.day
 		}
 		r.Cells = append(r.Cells, [3]any{d, index[at.reason], amount(lines[at])})

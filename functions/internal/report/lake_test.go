@@ -91,9 +91,9 @@ func (l *testLake) convert() {
 }
 
 // Files are the files of a location.
-func (l *testLake) Files(ctx context.Context, location string) (files []string, err error) {
+func (l *testLake) Files(ctx context.Context, location string) (files []store.File, err error) {
 	err = l.objects.List(ctx, location, func(o store.Object) error {
-		files = append(files, l.objects.Path(o.Key))
+		files = append(files, store.File{Object: o, Path: l.objects.Path(o.Key)})
 		return nil
 	})
 	return files, err

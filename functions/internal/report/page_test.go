@@ -180,7 +180,11 @@ func TestSize(t *testing.T) {
 				}
 				c.cubes[d.name] = all
 			}
-			data := &Data{page: c.put(NewSlots(0, 0))}
+			var names []string
+			for a := range maxAccelerators + 1 {
+				names = append(names, fmt.Sprint("accelerator ", a))
+			}
+			data := &Data{page: c.put(manySlots(names...))}
 			for _, d := range append(append(scans()[0].dimensions, scans()[1].dimensions...), clients()) {
 				total := new(big.Int)
 				for _, series := range data.page.Cubes[d.name].Series {

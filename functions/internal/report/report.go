@@ -3,14 +3,16 @@
 //
 // Collect gathers the data by SQL over the registered partitions, and Write writes the page: the data
 // as JSON, Apache ECharts (see the folder echarts) and a script of our own, which filters by time,
-// accelerator and direction. The page depends on the lake alone: no clock, no machine.
+// accelerator and direction. The page depends on the lake alone, to which the times belong at which its
+// objects were written: no clock, no machine.
 //
 // What it holds is bounded, whatever the lake holds, and what it shows is exact: each picture's cube
 // has the sums of records, bytes or packets by time step, accelerator, direction and member, the
 // members being the values with the largest sums over the whole range, and one for all others. Longer
-// ranges have longer steps (hour, day, month, year). So filtered numbers are those that SQL gives,
-// with this exception, which the page states: the client addresses of a filtered range are chosen
-// among those with most bytes over the whole one.
+// ranges have longer steps (hour, day, month, year). A few records far from all others in time do not
+// make them longer: they count with the whole range, as those without a time do, which the page states.
+// So filtered numbers are those that SQL gives, with this exception, which the page states: the client
+// addresses of a filtered range are chosen among those with most bytes over the whole one.
 //
 // Texts of the lake are shown as texts. What would not print in them stands as its code, such as
 // \u0007. The page's policy lets it run no other script than its own, and load nothing.
@@ -27,18 +29,20 @@
 //     their events are those that a person causes (change). The select with the id scale has linear
 //     and log. The button with the id reset undoes them all, and the one with the id theme goes from
 //     light to dark and back.
-//   - Each chart's container has data-chart="name" and data-marks="number of bars or of points of
-//     lines"; it is hidden where that is 0. Its table has data-table="name". Cells that show a number
-//     have it in data-value, as digits without separators. The names are those of [Charts].
+//   - Each chart's container has data-chart="name" and data-marks="number of bars, of parts of stacked
+//     ones, or of points of lines"; it is hidden where that is 0. Its table has data-table="name". Cells
+//     that show a number have it in data-value, as digits without separators; a time is in seconds. The
+//     names are those of [Charts].
 //   - Each total has data-total="name", and data-value as cells do.
 //
 // Decisions, with what lost:
 //   - Sums are integers of any size, in Go as in the page (BigInt): a float would be off by some bytes
 //     from 9 PB on, and pages are compared with SQL.
-//   - Members and steps are counted in SQL and put together here, in four passes over the columns that
+//   - Members and steps are counted in SQL and put together here, in five passes over the columns that
 //     they need; one pass with GROUPING SETS took three times as long.
-//   - Lag is not shown. The times at which objects arrived are not in the lake, and the times of its
-//     files change when they are copied.
+//   - The lag of a source file is told by the time at which its Parquet file was written, which every
+//     store keeps, and not by a column: what is converted again has the same bytes. So the lag of what
+//     was replayed, or copied, is that of the replay or the copy, which the page states.
 package report
 
 import (
@@ -46,7 +50,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"slices"
 	"time"
 
 	"github.com/flowlake/flowlake/functions/internal/query"
@@ -62,16 +65,6 @@ type Engine interface {
 // ErrEmpty is the error of a lake, or of a range of days in it, that has no records.
 var ErrEmpty = errors.New("no records")
 
-// maxAccelerators and maxDirections are how many values of the filters are told apart.
-const (
-	maxAccelerators = 10
-	maxDirections   = 4
-)
-
-// maxBase is how many cells time, accelerators and directions may make; steps get longer until they
-// do.
-const maxBase = 9000
-
 // Data is what a page shows. It is made by [Collect] and not changed after that.
 type Data struct {
 	page page
@@ -85,6 +78,9 @@ func Collect(ctx context.Context, db Engine, slots *Slots) (*Data, error) {
 		return nil, err
 	} else if err != nil {
 		return nil, fmt.Errorf("collect totals: %w", err)
+	}
+	if err := c.days(ctx); err != nil {
+		return nil, fmt.Errorf("collect days: %w", err)
 	}
 	for _, s := range scans() {
 		if err := c.scan(ctx, scanSQL(c.table.Name, c.unit, s), s.dimensions); err != nil {
@@ -105,8 +101,9 @@ type collector struct {
 	db    Engine
 	table *schema.Table
 
-	all         page // its totals
+	all         page // its totals and their times
 	unit        unit
+	first, last time.Time        // of the records that are no strays
 	cubes       map[string]cells // by the name of the dimension
 	rejected    map[rejectedKey]*big.Int
 	clientCount *big.Int
@@ -114,7 +111,7 @@ type collector struct {
 
 // rejectedKey says what a number of rejected lines counts.
 type rejectedKey struct {
-	day    int64 // seconds since 1970, or timeless
+	day    int64 // seconds since 1970, or aside where there is none
 	reason value
 }
 
@@ -133,7 +130,7 @@ func (c *collector) each(ctx context.Context, sql string, fn func(values []any) 
 	return rows.Err()
 }
 
-// totals reads the totals, and decides on the steps.
+// totals reads the totals.
 func (c *collector) totals(ctx context.Context) error {
 	return c.each(ctx, totalsSQL(c.table.Name), func(v []any) error {
 		s, err := sumsOf(v)
@@ -147,9 +144,6 @@ func (c *collector) totals(ctx context.Context) error {
 		t.Rows, t.Bytes, t.Packets = amount(s.rows), amount(s.bytes), amount(s.packets)
 		t.First, t.Last = milliseconds(v[3]), milliseconds(v[4])
 		t.Accelerators, t.Endpoints = v[5], v[6]
-		first, _ := v[7].(time.Time)
-		last, _ := v[8].(time.Time)
-		c.unit = unitFor(first, last)
 		return nil
 	})
 }
@@ -164,7 +158,7 @@ func (c *collector) scan(ctx context.Context, sql string, dimensions []dimension
 		if err != nil {
 			return err
 		}
-		at := coordinates{member: others, accelerator: valueOf(v[2]), direction: valueOf(v[3]), step: seconds(v[1])}
+		at := coordinates{member: others, accelerator: valueOf(v[2]), direction: valueOf(v[3]), step: c.step(v[1])}
 		if v[4].(bool) {
 			at.member = valueOf(v[5])
 		}
@@ -193,89 +187,6 @@ func (c *collector) rejects(ctx context.Context) error {
 	})
 }
 
-// put puts the page together.
-func (c *collector) put(slots *Slots) page {
-	// Every record is in each cube without a filter but that of the clients, so any of those has the
-	// accelerators, the directions and the steps.
-	base := c.cubes["endpoints"].mapped(func(at coordinates) coordinates {
-		at.member = value{}
-		return at
-	})
-	accelerators := told(base.ranked(func(at coordinates) value { return at.accelerator }, ofBytes), maxAccelerators)
-	directions := told(base.ranked(func(at coordinates) value { return at.direction }, ofBytes), maxDirections)
-	merge := func(at coordinates) coordinates {
-		if !slices.Contains(accelerators, at.accelerator) {
-			at.accelerator = others
-		}
-		if !slices.Contains(directions, at.direction) {
-			at.direction = others
-		}
-		if at.step != timeless {
-			at.step = c.unit.start(time.Unix(at.step, 0).UTC()).Unix()
-		}
-		return at
-	}
-	base = base.mapped(merge)
-	folded, fits := c.fold(merge)
-	for c.unit != year && (len(base) > maxBase || !fits) {
-		c.unit = c.unit.coarser()
-		base = base.mapped(merge)
-		folded, fits = c.fold(merge)
-	}
-
-	p := c.all
-	p.Table, p.Unit = c.table.Name, c.unit
-	p.Totals.Clients = amount(c.clientCount)
-	axes := newAxes(c.unit, base, accelerators, directions)
-	p.Steps, p.Timeless = axes.list()
-	p.Accelerators, p.Directions = labels(accelerators), labels(directions)
-	p.Base = axes.base(base)
-	p.Cubes = map[string]cube{}
-	for _, f := range folded {
-		p.Cubes[f.name] = axes.cube(f.cells, f.members, f.size)
-	}
-	p.Rejects = rejectsOf(c.rejected)
-	p.Slots = slots.put(accelerators)
-	return p
-}
-
-// folded is a cube with no more cells than the page takes.
-type folded struct {
-	name    string
-	cells   cells
-	members []value // that it tells apart
-	size    func(*sums) *big.Int
-}
-
-// fold gives the cubes, with their coordinates merged. It fits if each keeps as many members as the page
-// promises.
-func (c *collector) fold(merge func(coordinates) coordinates) (all []folded, fits bool) {
-	fits = true
-	for _, s := range append(scans(), scan{dimensions: []dimension{clients()}}) {
-		for _, d := range s.dimensions {
-			size := ofBytes
-			if d.rows {
-				size = ofRows
-			}
-			merged := c.cubes[d.name].mapped(merge)
-			ranked := merged.ranked(func(at coordinates) value { return at.member }, size)
-			members, kept := merged.fold(ranked, d.cells)
-			fits = fits && len(members) >= min(d.least, len(ranked))
-			all = append(all, folded{d.name, kept, members, size})
-		}
-	}
-	return all, fits
-}
-
-func ofBytes(s *sums) *big.Int { return s.bytes }
-func ofRows(s *sums) *big.Int  { return s.rows }
-
-// told gives the first values, n of them, that are short enough to be told apart.
-func told(ranked []value, n int) []value {
-	short := slices.DeleteFunc(ranked, func(v value) bool { return len(v.text) > maxName })
-	return short[:min(n, len(short))]
-}
-
 // sumsOf gives the records, bytes and packets of a row.
 func sumsOf(v []any) (s sums, err error) {
 	for i, to := range []**big.Int{&s.rows, &s.bytes, &s.packets} {
@@ -286,11 +197,11 @@ func sumsOf(v []any) (s sums, err error) {
 	return s, nil
 }
 
-// seconds gives an instant of a row.
+// seconds gives a day of a row.
 func seconds(v any) int64 {
 	t, ok := v.(time.Time)
 	if !ok {
-		return timeless
+		return aside
 	}
 	return t.Unix()
 }

@@ -3,14 +3,15 @@ package report
 import (
 	"context"
 	"maps"
+	"math"
 	"path"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/flowlake/flowlake/functions/internal/query"
+	"github.com/flowlake/flowlake/functions/internal/store"
 	"github.com/flowlake/flowlake/schema"
 )
 
@@ -18,14 +19,14 @@ import (
 const perDay = int(24 * time.Hour / schema.FileWindow)
 
 // Slots are the source files that a lake's files were made of, as far as their names tell: for each
-// accelerator the times of five minutes whose file was seen. A source without a line leaves nothing in
-// the lake, and is not seen. It may be used by goroutines at the same time.
+// accelerator the times of five minutes whose file was seen, and how late it came. A source without a
+// line leaves nothing in the lake, and is not seen. It may be used by goroutines at the same time.
 type Slots struct {
 	table    *schema.Table
 	from, to schema.Day
 
 	mu      sync.Mutex
-	seen    map[slotsKey]*[perDay]bool
+	seen    map[slotsKey]*[perDay]lag
 	unnamed int // files whose names tell no time
 }
 
@@ -37,7 +38,7 @@ type slotsKey struct {
 
 // NewSlots gives slots of which none was seen. Those of days before from and after to never are.
 func NewSlots(from, to schema.Day) *Slots {
-	return &Slots{table: schema.GlobalAccelerator(), from: from, to: to, seen: map[slotsKey]*[perDay]bool{}}
+	return &Slots{table: schema.GlobalAccelerator(), from: from, to: to, seen: map[slotsKey]*[perDay]lag{}}
 }
 
 // Watch gives files that are those of f, whose slots count as seen when they are found.
@@ -49,28 +50,21 @@ type watched struct {
 }
 
 // Files gives the files of a location, and notes their slots.
-func (w watched) Files(ctx context.Context, location string) ([]string, error) {
+func (w watched) Files(ctx context.Context, location string) ([]store.File, error) {
 	files, err := w.files.Files(ctx, location)
 	for _, f := range files {
-		w.slots.add(f)
+		w.slots.add(f.Object)
 	}
 	return files, err
 }
 
-var (
-	// What schema.Table.ObjectKey puts behind the name of the source.
-	outputEnd = regexp.MustCompile(`-[0-9a-f]{8}\.parquet$`)
-	// What package mirror puts in front of the name of an object.
-	copyStart = regexp.MustCompile(`^[0-9a-f]{16}-`)
-)
+// outputEnd is what schema.Table.ObjectKey puts behind the name of the source.
+var outputEnd = regexp.MustCompile(`-[0-9a-f]{8}\.parquet$`)
 
-// add takes the path of a file of the lake.
-func (s *Slots) add(file string) {
-	name := path.Base(strings.ReplaceAll(file, `\`, "/"))
-	source, _ := s.table.Match(outputEnd.ReplaceAllString(name, schema.SourceSuffix))
-	if source.Time.IsZero() {
-		source, _ = s.table.Match(outputEnd.ReplaceAllString(copyStart.ReplaceAllString(name, ""), schema.SourceSuffix))
-	}
+// add takes an object of the lake. Of those of one slot, as a source of two days makes them, the one
+// that came last counts.
+func (s *Slots) add(o store.Object) {
+	source, _ := s.table.Match(outputEnd.ReplaceAllString(path.Base(o.Key), schema.SourceSuffix))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if source.Time.IsZero() || source.Resource == "" {
@@ -82,9 +76,35 @@ func (s *Slots) add(file string) {
 		return
 	}
 	if s.seen[at] == nil {
-		s.seen[at] = new([perDay]bool)
+		s.seen[at] = new([perDay]lag)
+		for i := range s.seen[at] {
+			s.seen[at][i] = unseen
+		}
 	}
-	s.seen[at][source.Time.Sub(at.day.Start())/schema.FileWindow] = true
+	slot := &s.seen[at][source.Time.Sub(at.day.Start())/schema.FileWindow]
+	*slot = max(*slot, lagOf(source, o.Modified))
+}
+
+// lag is the time from the end of a source file's five minutes to the writing of what was made of it,
+// in seconds, rounded up.
+type lag int32
+
+// unseen is the lag of a slot whose file was not seen.
+const unseen lag = math.MinInt32
+
+// lagOf gives the lag of what was written at a time. Clocks may differ: it may be negative.
+func lagOf(s schema.Source, written time.Time) lag {
+	seconds := math.Ceil(written.Sub(s.Time.Add(schema.FileWindow)).Seconds())
+	return lag(min(max(seconds, float64(unseen+1)), math.MaxInt32))
+}
+
+// lagBounds are the upper ends of the classes of lags; behind them is the class of all longer ones.
+var lagBounds = []time.Duration{5 * time.Minute, 15 * time.Minute, time.Hour, 24 * time.Hour}
+
+// class gives the number of the class that a lag is of.
+func (l lag) class() int {
+	i, _ := slices.BinarySearch(lagBounds, time.Duration(l)*time.Second)
+	return i
 }
 
 // slots are the slots in the page.
@@ -94,19 +114,34 @@ type slots struct {
 	// tell of.
 	Accelerators []int   `json:"accelerators"`
 	Days         []int64 `json:"days"` // their starts, in seconds since 1970
-	// Seen are the slots seen, by accelerator as above and day.
-	Seen    [][]int `json:"seen"`
-	Unnamed int     `json:"unnamed"`
+	// Earlier is the number of days before those that are left out.
+	Earlier int `json:"earlier"`
+	// Bounds are the upper ends of the classes of lags, in seconds; the last class has none.
+	Bounds []int64 `json:"bounds"`
+	// Seen are the numbers of slots seen: for each accelerator as above those of the first day, by
+	// class, then those of the next.
+	Seen [][]int `json:"seen"`
+	// Longest are the longest lags in seconds, by accelerator and day, null where no slot was seen.
+	Longest [][]*lag `json:"longest"`
+	Unnamed int      `json:"unnamed"`
 }
 
-// maxSlotDays is how many days are at most shown of a range in which some have no files.
-const maxSlotDays = 4000
+// maxSlotDays is how many days are shown at most, the last ones: three years.
+const maxSlotDays = 3 * 366
+
+// maxHole is how many days may lie between two that have files, to be shown as days without any: a
+// year. A longer time is taken for the mistake of a name, and left out.
+const maxHole = 366
 
 // put gives the slots for a page with those accelerators.
 func (s *Slots) put(accelerators []value) slots {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := slots{PerDay: perDay, Accelerators: make([]int, len(accelerators)+1), Days: []int64{}, Seen: make([][]int, len(accelerators)+1), Unnamed: s.unnamed}
+	rows, classes := len(accelerators)+1, len(lagBounds)+1
+	p := slots{PerDay: perDay, Accelerators: make([]int, rows), Seen: make([][]int, rows), Longest: make([][]*lag, rows), Unnamed: s.unnamed}
+	for _, b := range lagBounds {
+		p.Bounds = append(p.Bounds, int64(b/time.Second))
+	}
 	index := indexes(accelerators)
 	of := func(accelerator string) int {
 		if i, ok := index[value{text: accelerator}]; ok {
@@ -114,37 +149,56 @@ func (s *Slots) put(accelerators []value) slots {
 		}
 		return index[others]
 	}
-	used := map[schema.Day]bool{}
 	known := map[string]bool{}
 	for at := range s.seen {
-		used[at.day] = true
 		if !known[at.accelerator] {
 			known[at.accelerator] = true
 			p.Accelerators[of(at.accelerator)]++
 		}
 	}
-	days := slices.Sorted(maps.Keys(used))
-	if n := len(days); n > 0 && days[n-1]-days[0] < maxSlotDays {
-		first, last := days[0], days[n-1]
-		days = nil
-		for d := first; d <= last; d++ {
-			days = append(days, d)
-		}
-	}
+	days, earlier := s.days()
+	p.Earlier = earlier
+	p.Days = make([]int64, len(days))
 	position := map[schema.Day]int{}
 	for i, d := range days {
 		position[d] = i
-		p.Days = append(p.Days, d.Start().Unix())
+		p.Days[i] = d.Start().Unix()
 	}
-	for i := range p.Seen {
-		p.Seen[i] = make([]int, len(days))
+	for i := range rows {
+		p.Seen[i], p.Longest[i] = make([]int, classes*len(days)), make([]*lag, len(days))
 	}
 	for at, seen := range s.seen {
-		for _, one := range seen {
-			if one {
-				p.Seen[of(at.accelerator)][position[at.day]]++
+		row := of(at.accelerator)
+		i, shown := position[at.day]
+		if !shown {
+			continue
+		}
+		for _, l := range seen {
+			if l != unseen {
+				p.Seen[row][classes*i+l.class()]++
 			}
+		}
+		if l := slices.Max(seen[:]); p.Longest[row][i] == nil || l > *p.Longest[row][i] {
+			p.Longest[row][i] = &l
 		}
 	}
 	return p
+}
+
+// days gives the days that are shown, and the number of those before them that are not.
+func (s *Slots) days() (days []schema.Day, earlier int) {
+	used := map[schema.Day]bool{}
+	for at := range s.seen {
+		used[at.day] = true
+	}
+	for _, d := range slices.Sorted(maps.Keys(used)) {
+		if n := len(days); n > 0 && d-days[n-1] <= maxHole {
+			for between := days[n-1] + 1; between < d; between++ {
+				days = append(days, between)
+			}
+		}
+		days = append(days, d)
+	}
+	earlier = max(0, len(days)-maxSlotDays)
+	return days[earlier:], earlier
 }

@@ -17,8 +17,17 @@ const partitionDay = "try_cast(year || '-' || month || '-' || day AS TIMESTAMP)"
 func totalsSQL(table string) string {
 	return `
 SELECT count(*), coalesce(sum(bytes), 0), coalesce(sum(packets), 0), min(starttime), max(coalesce(endtime, starttime)),
-	count(DISTINCT acceleratorid), count(DISTINCT endpointip), min(` + instant + `), max(` + instant + `)
+	count(DISTINCT acceleratorid), count(DISTINCT endpointip)
 FROM ` + table
+}
+
+// daysSQL asks for the days of the records, NULL for those without a time, as rows of: start of the
+// day, records, instants of the first and the last of them.
+func daysSQL(table string) string {
+	return `
+SELECT date_trunc('day', t) AS d, count(*), min(t), max(t)
+FROM (SELECT ` + instant + ` AS t FROM ` + table + `)
+GROUP BY d ORDER BY d`
 }
 
 // dimension is what records are told apart by, besides time, accelerator and direction.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flowlake/flowlake/functions/internal/query"
+	"github.com/flowlake/flowlake/functions/internal/store"
 	"github.com/flowlake/flowlake/schema"
 )
 
@@ -25,7 +26,7 @@ type emptyLake struct{}
 func (emptyLake) Partitions(context.Context, *schema.Table) ([]schema.Partition, error) {
 	return nil, nil
 }
-func (emptyLake) Files(context.Context, string) ([]string, error) { return nil, nil }
+func (emptyLake) Files(context.Context, string) ([]store.File, error) { return nil, nil }
 
 // site is a running server. Its lake is an empty one, unless it was started over another.
 type site struct {

@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"github.com/flowlake/flowlake/functions/internal/query"
+	"github.com/flowlake/flowlake/functions/internal/store"
 	"github.com/flowlake/flowlake/schema"
 )
 
@@ -43,7 +44,7 @@ type nothing struct{}
 func (nothing) Partitions(context.Context, *schema.Table) ([]schema.Partition, error) {
 	return nil, nil
 }
-func (nothing) Files(context.Context, string) ([]string, error) { return nil, nil }
+func (nothing) Files(context.Context, string) ([]store.File, error) { return nil, nil }
 
 // run writes a query's answer.
 func run(t *testing.T, db *query.DB, format, sql string) (out string, n int64, err error) {

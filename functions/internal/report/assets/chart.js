@@ -6,11 +6,17 @@ const DASHES = ['solid', 'dashed', 'dotted'];
 const SYMBOLS = ['circle', 'rect', 'triangle', 'diamond'];
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif';
 
-// colors gives the colors of the theme.
+// colors gives the colors of the theme. Only what is drawn has them: a property of its own keeps the words
+// light-dark().
 function colors() {
-	const style = getComputedStyle(document.documentElement);
-	const of = (name) => style.getPropertyValue(`--${name}`).trim();
-	return {ink: of('ink'), dim: of('dim'), line: of('line'), grid: of('grid'), paper: of('paper'), series: Array.from({length: 9}, (_, i) => of(`c${i}`))};
+	const probe = document.body.appendChild(element('span'));
+	const of = (name) => {
+		probe.style.color = `var(--${name})`;
+		return getComputedStyle(probe).color;
+	};
+	const palette = {ink: of('ink'), dim: of('dim'), line: of('line'), grid: of('grid'), paper: of('paper'), series: Array.from({length: 9}, (_, i) => of(`c${i}`))};
+	probe.remove();
+	return palette;
 }
 
 // colorOf gives the color of a series; the last one is that of others.
@@ -145,24 +151,23 @@ function drawLines(name, title, starts, series, text) {
 			emphasis: {disabled: true},
 		})),
 	}));
-	if (marks > 0) drawLegend(name, series);
+	const line = (s, i) => ({label: s.label, color: s.others ? 8 : i % 8, width: 3, dashes: {solid: 'none', dashed: '7 4', dotted: '2 3'}[DASHES[i % DASHES.length]]});
+	if (marks > 0) drawLegend(name, series.map(line));
 }
 
-// drawLegend lists the lines of a chart.
-function drawLegend(name, series) {
+// drawLegend lists the lines of a chart, or its colors: {label, color, width, dashes}.
+function drawLegend(name, items) {
 	const legend = document.querySelector(`[data-chart="${name}"]`).closest('figure').querySelector('.legend');
 	legend.hidden = false;
-	legend.replaceChildren(...series.map((s, i) => {
+	legend.replaceChildren(...items.map(({label, color, width, dashes}) => {
 		const li = document.createElement('li');
 		const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
 		const line = document.createElementNS('http://www.w3.org/2000/svg', 'line');
 		for (const [k, v] of Object.entries({width: 28, height: 8})) svg.setAttribute(k, v);
-		const dash = {solid: 'none', dashed: '7 4', dotted: '2 3'}[DASHES[i % DASHES.length]];
-		const color = `var(--c${s.others ? 8 : i % 8})`;
-		for (const [k, v] of Object.entries({x1: 0, y1: 4, x2: 28, y2: 4, 'stroke-width': 3, 'stroke-dasharray': dash})) line.setAttribute(k, v);
-		line.style.stroke = color;
+		for (const [k, v] of Object.entries({x1: 0, y1: 4, x2: 28, y2: 4, 'stroke-width': width, 'stroke-dasharray': dashes})) line.setAttribute(k, v);
+		line.style.stroke = `var(--c${color})`;
 		svg.append(line);
-		li.append(svg, element('span', s.label));
+		li.append(svg, element('span', label));
 		return li;
 	}));
 }
@@ -192,4 +197,37 @@ function drawDays(name, title, days, seen, expected) {
 			emphasis: {disabled: true},
 		}],
 	}));
+}
+
+// STACK are the colors of stacked bars, from good to bad.
+const STACK = [0, 2, 5, 1, 4];
+
+// drawStacks draws, for each day, a bar of parts: {label, values}, the first at the bottom. more gives
+// further pairs for the tooltip of a day.
+function drawStacks(name, title, days, parts, more) {
+	const marks = parts.reduce((n, p) => n + p.values.filter((v) => v > 0n).length, 0);
+	draw(name, marks, 240, `Stacked bar chart: ${title}, ${days.length} days, in parts: ${parts.map((p) => p.label).join(', ')}. The table has all numbers.`, (palette) => ({
+		grid: {left: 8, right: 20, top: 12, bottom: 4, containLabel: true},
+		tooltip: tooltip(palette, {
+			trigger: 'axis',
+			axisPointer: {type: 'shadow'},
+			formatter: (points) => {
+				const i = points[0].dataIndex;
+				return tip(dayText(days[i]), [...parts.map((p) => [p.label, digits(p.values[i])]), ...more(i)]);
+			},
+		}),
+		xAxis: {type: 'category', data: days.map(dayText), axisLabel: {color: palette.dim, hideOverlap: true}, axisLine: {lineStyle: {color: palette.dim}}},
+		yAxis: {...valueAxis(palette, countText, null), minInterval: 1},
+		series: parts.map((p, i) => ({
+			type: 'bar',
+			name: String(i),
+			stack: 'all',
+			barMinHeight: 3, // one late file of hundreds is seen
+			barMaxWidth: 40,
+			data: p.values.map((v) => v > 0n ? Number(v) : null),
+			itemStyle: {color: palette.series[STACK[i]], borderColor: palette.paper, borderWidth: days.length > 60 ? 0 : 1},
+			emphasis: {disabled: true},
+		})),
+	}));
+	if (marks > 0) drawLegend(name, parts.map((p, i) => ({label: p.label, color: STACK[i], width: 8, dashes: 'none'})));
 }

@@ -6,8 +6,9 @@ const data = JSON.parse(document.getElementById('data').textContent);
 const OTHERS = 'others';
 const NONE = '(none)';
 
-// A step's index is its place in data.steps; records without a time have the one behind the last.
-const TIMELESS = data.steps.length;
+// A step's index is its place in data.steps; records without a time, and those far from all others in
+// time, have the one behind the last.
+const ASIDE = data.steps.length;
 
 // labelOf gives the label of a member of a list, the one behind the last being all others.
 function labelOf(list, index) {
@@ -40,9 +41,9 @@ function whole() {
 	return filter.from === 0 && filter.to >= data.steps.length - 1;
 }
 
-// shows says whether a step is shown; what has no time is shown with the whole range.
+// shows says whether a step is shown; what is aside is shown with the whole range.
 function shows(step) {
-	return step === TIMELESS ? whole() : step >= filter.from && step <= filter.to;
+	return step === ASIDE ? whole() : step >= filter.from && step <= filter.to;
 }
 
 function matches(accelerator, direction) {
@@ -75,14 +76,14 @@ function byMember(cube) {
 }
 
 // timeline gives, for each member, the sums of the steps that are shown, by step from filter.from on.
-// of gives a series' member and the number of its step i. What has no time is not in it.
+// of gives a series' member and the number of its step i. What is aside is not in it.
 function timeline(series, members, of) {
 	const lines = Array.from({length: members}, () => new Array(Math.min(filter.to, data.steps.length - 1) - filter.from + 1).fill(0n));
 	for (const s of series) {
 		const [accelerator, direction] = s.head.slice(-2);
 		if (!matches(accelerator, direction)) continue;
 		s.steps.forEach((step, i) => {
-			if (step === TIMELESS || !shows(step)) return;
+			if (step === ASIDE || !shows(step)) return;
 			const [member, value] = of(s, i);
 			lines[member][step - filter.from] += value;
 		});

@@ -50,6 +50,18 @@ function dayText(seconds) {
 	return seconds === null ? 'no day' : new Date(seconds * 1000).toISOString().slice(0, 10);
 }
 
+// durationText gives seconds as their two largest units: 3 h 25 min.
+function durationText(seconds) {
+	const n = Math.abs(Number(seconds)), parts = [];
+	const units = [[86400, n >= 2 * 86400 ? 'days' : 'day'], [3600, 'h'], [60, 'min'], [1, 's']];
+	const first = Math.max(0, units.findIndex(([size]) => n >= size));
+	for (const [i, [size, name]] of units.entries()) {
+		const count = Math.floor(i === 0 ? n / size : n % units[i - 1][0] / size);
+		if (count > 0 && (i === first || i === first + 1)) parts.push(`${count} ${name}`);
+	}
+	return parts.length === 0 ? '0 s' : (seconds < 0 ? '-' : '') + parts.join(' ');
+}
+
 // percentText gives a part of a whole: 12.3 %. It is 100.0 % or 0.0 % only where that is exact.
 function percentText(part, of) {
 	if (of === 0n) return '';

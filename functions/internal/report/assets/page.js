@@ -53,15 +53,61 @@ function showRejects() {
 	fillTable('rejects', ['reason', 'lines', 'Share'], rows.map((r) => [r.label, r.value, percentText(r.value, total)]), ['total', total, percentText(total, total)]);
 }
 
-// showCompleteness shows how many source files of each day were seen.
-function showCompleteness() {
-	const {perDay, accelerators, days, seen, unnamed} = data.slots;
+// slotDays gives the days of source files that are shown, of the accelerator that is: their start, the
+// files seen by class of lag, and the longest lag or null; and how many files there are of a whole day.
+function slotDays() {
+	const {perDay, accelerators, days, bounds, seen, longest} = data.slots;
 	const chosen = accelerators.map((_, i) => i).filter((i) => filter.accelerator === null || filter.accelerator === i);
 	const expected = BigInt(perDay * chosen.reduce((n, i) => n + accelerators[i], 0));
-	const shown = expected === 0n ? [] : days.map((d, i) => ({day: d, seen: BigInt(chosen.reduce((n, a) => n + seen[a][i], 0))})).filter((d) => showsDay(d.day));
-	drawDays('completeness', titleOf('completeness'), shown.map((d) => d.day), shown.map((d) => d.seen), expected);
-	fillTable('completeness', ['day (UTC)', 'files seen', 'of', 'not seen', 'complete'], shown.map((d) => [dayText(d.day), d.seen, expected, expected - d.seen, percentText(d.seen, expected)]));
-	note('completeness', unnamed === 0 ? '' : `${digits(unnamed)} of the lake's files have names that tell no time, and count as none.`);
+	const classes = bounds.length + 1;
+	const shown = days.map((day, i) => {
+		const lags = chosen.map((a) => longest[a][i]).filter((lag) => lag !== null);
+		return {
+			day,
+			seen: Array.from({length: classes}, (_, c) => BigInt(chosen.reduce((n, a) => n + seen[a][i * classes + c], 0))),
+			longest: lags.length === 0 ? null : BigInt(Math.max(...lags)),
+		};
+	});
+	return {expected, shown: expected === 0n ? [] : shown.filter((d) => showsDay(d.day))};
+}
+
+// slotsText says which files of the lake are in no day that is shown.
+function slotsText() {
+	const {unnamed, earlier} = data.slots;
+	return [
+		unnamed === 0 ? '' : `${digits(unnamed)} of the lake's files have names that tell no time, and count as none.`,
+		earlier === 0 ? '' : `The ${digits(earlier)} days of files before these are left out.`,
+	].join(' ');
+}
+
+// showCompleteness shows how many source files of each day were seen.
+function showCompleteness() {
+	const {expected, shown} = slotDays();
+	const days = shown.map((d) => ({day: d.day, seen: d.seen.reduce((a, b) => a + b)}));
+	drawDays('completeness', titleOf('completeness'), days.map((d) => d.day), days.map((d) => d.seen), expected);
+	fillTable('completeness', ['day (UTC)', 'files seen', 'of', 'not seen', 'complete'], days.map((d) => [dayText(d.day), d.seen, expected, expected - d.seen, percentText(d.seen, expected)]));
+	note('completeness', slotsText());
+}
+
+// showLag shows how late the source files of each day came.
+function showLag() {
+	const {bounds} = data.slots, {shown} = slotDays();
+	const labels = [...bounds.map((b) => `up to ${durationText(b)}`), `more than ${durationText(bounds[bounds.length - 1])}`];
+	const parts = labels.map((label, c) => ({label, values: shown.map((d) => d.seen[c])}));
+	const lag = (d) => d.longest === null ? '' : durationText(d.longest);
+	drawStacks('lag', titleOf('lag'), shown.map((d) => d.day), parts, (i) => [['longest', lag(shown[i])]]);
+	const rows = shown.filter((d) => d.longest !== null).map((d) => [dayText(d.day), ...d.seen, {value: d.longest, text: lag(d)}]);
+	fillTable('lag', ['day (UTC)', ...labels, 'longest'], rows);
+	note('lag', slotsText());
+}
+
+// asideText says which records are in no picture over time.
+function asideText() {
+	const {timeless, strays, first, last} = data.aside, parts = [];
+	const records = (n) => BigInt(n) === 1n ? '1 record' : `${digits(n)} records`;
+	if (BigInt(strays) > 0n) parts.push(`${records(strays)} far from all others in time (${first === last ? instantText(first) : `${instantText(first)} to ${instantText(last)}`})`);
+	if (BigInt(timeless) > 0n) parts.push(`${records(timeless)} without a time`);
+	return parts.length === 0 ? '' : ` ${parts.join(', and ')}: counted while the whole range is shown, and in no picture over time.`;
 }
 
 // showTotals shows the totals, those of the filter first.
@@ -88,8 +134,7 @@ function showTotals(t) {
 		div.append(element('dt', label), dd);
 		return div;
 	}));
-	const timeless = data.timeless ? ' Some records have no time: they count while the whole range is shown.' : '';
-	byId('totals-note').textContent = `* of the whole range, whatever is filtered.${timeless}`;
+	byId('totals-note').textContent = `* of the whole range, whatever is filtered.${asideText()}`;
 }
 
 // show draws everything anew.
@@ -106,6 +151,7 @@ function show() {
 	showBars('refused', 'reason', 'records', countText, {});
 	showRejects();
 	showCompleteness();
+	showLag();
 
 	const r = range();
 	const of = (list, index, all) => index === null ? all : labelOf(list, index);
@@ -197,7 +243,7 @@ function setUpTheme() {
 // LONGER says why the steps of a page are longer than an hour.
 const LONGER = {hour: '', day: ', because it is more than 14 days or has many accelerators', month: ', because it is more than a year or has many accelerators', year: ', because it is more than fifty years'};
 
-byId('range').textContent = `${instantText(data.totals.first)} to ${instantText(data.totals.last)}, by ${data.unit}${LONGER[data.unit]}. All times are UTC; kB, MB, GB are powers of 1000.`;
+byId('range').textContent = `${instantText(data.first)} to ${instantText(data.last)}, by ${data.unit}${LONGER[data.unit]}. All times are UTC; kB, MB, GB are powers of 1000.`;
 byId('made').textContent = `Made by flowlake from the registered partitions of ${data.table}. Filters name the ${digits(data.accelerators.length)} accelerators with most bytes, and take all others together.`;
 note('clients', `With a filter, the ten are chosen among the ${digits(cubes.clients.members.length)} addresses with most bytes over the whole range.`);
 setUpFilters();

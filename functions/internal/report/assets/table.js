@@ -8,10 +8,12 @@ function element(name, text, className) {
 	return e;
 }
 
-// cell gives a table's cell: of a text, or of a BigInt with all its digits.
-function cell(value, heading) {
+// cell gives a table's cell: of a text, of a BigInt with all its digits, or of a BigInt with a text of its
+// own, as {value, text}.
+function cell(content, heading) {
+	const {value, text} = typeof content === 'object' ? content : {value: content};
 	const number = typeof value === 'bigint';
-	const e = element(heading ? 'th' : 'td', number ? digits(value) : value);
+	const e = element(heading ? 'th' : 'td', text ?? (number ? digits(value) : value));
 	if (heading) e.scope = 'row';
 	if (number) e.dataset.value = String(value);
 	return e;
