@@ -1,6 +1,7 @@
 // Command bench measures the conversion of large files against others that do the same job: DuckDB's
 // COPY and a converter as most people would write it in Go. It also measures what inflating the file
 // alone takes, below which no converter on one core can come, and what queries read of the outputs.
+// Last it measures the page of a large lake, against what that may take.
 //
 // Machines are noisy, so it compares and does not time: in each round every contender takes the same
 // file once, in a process of its own, and what counts is the median over the rounds of the ratio
@@ -53,6 +54,7 @@ type options struct {
 	rounds   int
 	large    bool // the large file only
 	small    bool // the small file only
+	page     bool // the report's page only
 }
 
 // smallRecords is the size of the small synthetic file.
@@ -78,6 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f.IntVar(&o.rounds, "rounds", 5, "rounds")
 	f.BoolVar(&o.large, "large", false, "use the large file only")
 	f.BoolVar(&o.small, "small", false, "use the small file only")
+	f.BoolVar(&o.page, "page", false, "measure the report's page only")
 	if err := f.Parse(args); err != nil {
 		return 2
 	}
@@ -95,8 +98,14 @@ func (o *options) validate(rest []string) error {
 	if o.rounds < 1 || o.records < 1 {
 		errs = append(errs, errors.New("want at least one round and one record"))
 	}
-	if o.large && o.small || o.input != "" && (o.large || o.small) {
-		errs = append(errs, errors.New("want at most one of -large, -small and -input"))
+	chosen := 0
+	for _, one := range []bool{o.large, o.small, o.page, o.input != ""} {
+		if one {
+			chosen++
+		}
+	}
+	if chosen > 1 {
+		errs = append(errs, errors.New("want at most one of -large, -small, -page and -input"))
 	}
 	return errors.Join(errs...)
 }
@@ -109,12 +118,26 @@ func fail(stderr io.Writer, err error) int {
 	return 1
 }
 
-// run measures one input after the other. A report is printed as soon as its input is done.
+// run measures what was chosen. A report is printed as soon as its measurement is done.
 func (o *options) run(ctx context.Context, stdout, stderr io.Writer) error {
 	var err error
 	if o.self, err = os.Executable(); err != nil {
 		return err
 	}
+	fmt.Fprintln(stdout, machine())
+	if !o.page {
+		if err := o.measureInputs(ctx, stdout, stderr); err != nil {
+			return err
+		}
+	}
+	if o.page || !o.large && !o.small && o.input == "" {
+		return o.measurePage(ctx, pageRecords, stdout, stderr)
+	}
+	return nil
+}
+
+// measureInputs measures the conversion of one input after the other.
+func (o *options) measureInputs(ctx context.Context, stdout, stderr io.Writer) error {
 	sorts, err := o.sorts(ctx)
 	if err != nil {
 		return err
@@ -122,7 +145,6 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if !sorts {
 		fmt.Fprintf(stderr, "%s has no --sort-rows: sorting the whole file is not measured\n", o.flowlake)
 	}
-	fmt.Fprintln(stdout, machine())
 	var inputs []input
 	if o.input != "" {
 		inputs = append(inputs, input{path: o.input, all: true})

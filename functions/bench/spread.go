@@ -25,6 +25,9 @@ func (s spread) text(decimals int) string {
 	return fmt.Sprintf("%s (%s to %s)", median, least, most)
 }
 
+// scaled gives the spread in another unit.
+func (s spread) scaled(by float64) spread { return spread{s.least * by, s.median * by, s.most * by} }
+
 // over gives the spread of what f makes of each round. A ratio is taken within a round, because the
 // machine's speed drifts between rounds.
 func (m *measured) over(f func(round map[who]figures) float64) spread {
