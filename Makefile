@@ -75,9 +75,16 @@ test: ## run all tests
 	$(GO) test $(PKGS)
 	cd $(E2E) && $(GO) test $(PKGS)
 
+# What the race detector does not run on, as it takes ten times as long: packages that start no goroutines,
+# and tests of all bytes and cases, which other tests of the same goroutines stand for, or of memory.
+UNRACED_PKGS  := /deploy|/functions$$|/functions/bench|/schema|/internal/(batch|event|inflate|query/format|report|stepfunctions)
+UNRACED_TESTS := AllocationBudget|AllocationsPerRecord|AMillionObjects|BoundsOfLarge|Reread|TestCalls|WhateverTheProcessor|$\
+	AgainstOracle|AnyTextIsRead|DictionaryOverflow|HalfAFile|LakeEqualsTheText|LookUpsLoseNoRow|PageIndexIsExact|$\
+	RoundTrip|TestContent|RecordsAreExact|VerifyFixMends|WhateverCallFails|$\
+	TestScripts/(completion|days|help|query_.*|synth|table|usage)
 .PHONY: race
-race: ## run the tests of what has goroutines with the race detector, but for those that are long and have none, and those of memory, which that multiplies
-	$(GO) test -race -timeout 20m -skip 'BoundsOfLargeFiles|AllocationBudget|WhateverTheProcessor|AMillionObjects|LakeEqualsTheText|Reread|TestCalls' $$($(GO) list $(PKGS) | grep -Ev '/deploy|/functions$$|/functions/bench|/schema')
+race: ## run the tests of what has goroutines with the race detector
+	$(GO) test -race -timeout 20m -skip '$(UNRACED_TESTS)' $$($(GO) list $(PKGS) | grep -Ev '$(UNRACED_PKGS)')
 	cd $(E2E) && $(GO) test -race $$($(GO) list $(PKGS) | grep '/e2e/') && $(GO) test -race -run 'Day|Poison|Invocation' .
 
 # Programs that tests need and Go does not build. The tests skip without them, but not in CI. In VENV are

@@ -343,8 +343,8 @@ func TestInvariantAllOrNothing(t *testing.T) {
 // Every call on the source, the lake and the catalog fails, one at a time, before and after it took
 // effect. The conversion says so, what is published is whole, and the next one mends everything.
 func TestInvariantAllOrNothingWhateverCallFails(t *testing.T) {
-	content := compress(text(3000))
-	config := etl.Config{SortRows: 1000, RowGroupRows: 400}
+	content := compress(text(900))
+	config := etl.Config{SortRows: 300, RowGroupRows: 120}
 	source, want := new(storetest.Memory), new(storetest.Memory)
 	source.Put(key, content)
 	if _, err := newConverter(t, config, want, new(memoryCatalog)).Convert(t.Context(), source, key); err != nil {
