@@ -67,13 +67,15 @@ deploy: build package ## deploy to AWS: STACK=name FLOW_LOG_BUCKET=bucket [REGIO
 	$(if $(REGION),AWS_REGION=$(REGION) AWS_DEFAULT_REGION=$(REGION)) deploy/deploy.sh '$(STACK)' '$(FLOW_LOG_BUCKET)' \
 	  $(CURDIR)/$(BUILD)/convert-$(ARCH).zip $(ARCH:amd64=x86_64) $(PARAMETERS)
 
-# The end-to-end tests are a module of their own, with what stands in for AWS.
+# The end-to-end tests are a module of their own, with what stands in for AWS. Its packages run the same
+# programs, which are compiled into a directory for all of them.
 E2E := functions/e2e
+IN_E2E = cd $(E2E) && FLOWLAKE_PROGRAMS=$$(mktemp -d) && export FLOWLAKE_PROGRAMS && trap 'rm -rf $$FLOWLAKE_PROGRAMS' EXIT &&
 
 .PHONY: test
 test: ## run all tests
 	$(GO) test $(PKGS)
-	cd $(E2E) && $(GO) test $(PKGS)
+	$(IN_E2E) $(GO) test ./pipeline $(PKGS)
 
 # What the race detector does not run on, as it takes ten times as long: packages that start no goroutines,
 # and tests of all bytes and cases, which other tests of the same goroutines stand for, or of memory.
@@ -85,7 +87,7 @@ UNRACED_TESTS := AllocationBudget|AllocationsPerRecord|AMillionObjects|BoundsOfL
 .PHONY: race
 race: ## run the tests of what has goroutines with the race detector
 	$(GO) test -race -timeout 20m -skip '$(UNRACED_TESTS)' $$($(GO) list $(PKGS) | grep -Ev '$(UNRACED_PKGS)')
-	cd $(E2E) && $(GO) test -race $$($(GO) list $(PKGS) | grep '/e2e/') && $(GO) test -race -run 'Day|Poison|Invocation' .
+	$(IN_E2E) $(GO) test -race ./faultproxy ./gateway ./runtimeapi ./sqs && $(GO) test -race -run 'Day|Poison|Invocation' ./pipeline
 
 # Programs that tests need and Go does not build. The tests skip without them, but not in CI. In VENV are
 # moto's server, the second opinion on Glue, cfn-lint and the AWS CLI; pip refuses requirements that
@@ -134,7 +136,7 @@ bench: build ## compare with DuckDB, plain Go and bare gunzip, then run the Go b
 	$(GO) build -trimpath -o $(BUILD)/flowlake-bench ./functions/bench
 	$(BUILD)/flowlake-bench -rounds $(ROUNDS)
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./functions/internal/...
-	cd $(E2E) && $(GO) test -run '^$$' -bench . -benchtime 20x .
+	cd $(E2E) && $(GO) test -run '^$$' -bench . -benchtime 20x ./pipeline
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, go.mod tidy

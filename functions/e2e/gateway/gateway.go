@@ -9,6 +9,7 @@
 //     ObjectParentIsFile.
 //   - Keys are cleaned as paths are: "a//b", "a/./b" and "x/../a/b" are all "a/b". An element of a key has
 //     255 bytes at most, and ".sgwtmp" is its own.
+//   - A list has a temporary name for a moment while an object is replaced ([Temporary]).
 //   - A list does not encode keys, and says so by leaving out EncodingType. Control characters are lost.
 //   - Encryption with KMS keys is accepted and not done, and a session token is refused: [Gateway.Env]
 //     sets an empty one.
@@ -43,7 +44,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,6 +81,13 @@ type Gateway struct {
 	transport *http.Transport
 	client    *s3.Client
 	stop      func() error
+}
+
+// Temporary says that a key is a name of versitygw's own, which it gives an object that takes the place of
+// another until it has the other's name.
+func Temporary(key string) bool {
+	name := path.Base(key)
+	return strings.HasPrefix(name, ".") && strings.Contains(name, ".sgwtmp.")
 }
 
 // Start starts a gateway that keeps its buckets in dir/buckets. What is in it stays when the gateway

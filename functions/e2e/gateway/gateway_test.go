@@ -191,7 +191,7 @@ func TestQuiet(t *testing.T) {
 // TestDeviations holds what the package comment says of the differences from S3.
 func TestDeviations(t *testing.T) {
 	g := withBucket(t)
-	for _, key := range []string{"file", "dir/x", "e//f", "g/./h", "i/../j", "a+b%20c", strings.Repeat("k", 255), "o\x01p", ".sgwtmp/q"} {
+	for _, key := range []string{"file", "dir/x", "e//f", "g/./h", "i/../j", "a+b%20c", strings.Repeat("k", 255), "o\x01p", ".sgwtmp/q", "r/.s.sgwtmp.1"} {
 		if err := put(t, g, key, "data"); err != nil {
 			t.Errorf("PutObject(%q) gives %v", key, err)
 		}
@@ -214,8 +214,14 @@ func TestDeviations(t *testing.T) {
 	for _, o := range list.Contents {
 		keys = append(keys, *o.Key)
 	}
-	if want := []string{"a+b%20c", "dir/x", "e/f", "file", "g/h", "j", strings.Repeat("k", 255), "o\ufffdp"}; !slices.Equal(keys, want) || list.EncodingType != "" {
+	if want := []string{"a+b%20c", "dir/x", "e/f", "file", "g/h", "j", strings.Repeat("k", 255), "o\ufffdp", "r/.s.sgwtmp.1"}; !slices.Equal(keys, want) || list.EncodingType != "" {
 		t.Errorf("the list has %q, encoded as %q", keys, list.EncodingType)
+	}
+
+	for _, key := range keys {
+		if Temporary(key) != (key == "r/.s.sgwtmp.1") {
+			t.Errorf("Temporary(%q) is %v", key, Temporary(key))
+		}
 	}
 
 	_, err = g.Client().PutObject(ctx, &s3.PutObjectInput{
