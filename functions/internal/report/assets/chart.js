@@ -6,6 +6,9 @@ const DASHES = ['solid', 'dashed', 'dotted'];
 const SYMBOLS = ['circle', 'rect', 'triangle', 'diamond'];
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif';
 
+// TIMES are how the axis of time writes the start of a year, a month, a day and an hour.
+const TIMES = {year: '{yyyy}', month: '{yyyy}-{MM}', day: '{MM}-{dd}', hour: '{HH}:{mm}'};
+
 // colors gives the colors of the theme. Only what is drawn has them: a property of its own keeps the words
 // light-dark().
 function colors() {
@@ -113,6 +116,7 @@ function drawBars(name, title, items, text) {
 		series: [{
 			type: 'bar',
 			barMaxWidth: 18,
+			barMinHeight: 2, // the smallest is a bar, too
 			data: drawn.map((i) => ({value: Number(i.value), itemStyle: {color: i.others ? palette.series[8] : palette.series[0]}})),
 			label: {show: true, position: 'right', color: palette.ink, formatter: (p) => text(drawn[p.dataIndex].value)},
 			emphasis: {disabled: true},
@@ -137,7 +141,7 @@ function drawLines(name, title, starts, series, text) {
 				return tip(`${stepText(starts[i])} UTC`, series.map((s) => [s.label, text(s.values[i])]));
 			},
 		}),
-		xAxis: {type: 'time', axisLabel: {color: palette.dim, hideOverlap: true}, axisLine: {lineStyle: {color: palette.dim}}},
+		xAxis: {type: 'time', axisLabel: {color: palette.dim, hideOverlap: true, formatter: TIMES}, axisLine: {lineStyle: {color: palette.dim}}},
 		yAxis: valueAxis(palette, text, bounds),
 		series: series.map((s, i) => ({
 			type: 'line',
