@@ -25,7 +25,7 @@ func testServe(t *testing.T, browser context.Context, lake string) {
 		b.openPage(url + "/")
 		b.checkNumbers(lake, b.selection(nil))
 		b.do(chromedp.Click(`nav a[href="/query"]`))
-		b.wait(`document.title === "Ask the lake · flowlake"`)
+		b.wait(`document.title === "Ask the lake · flowlake" && document.readyState === "complete"`)
 		b.do(chromedp.Click(`nav a[href="/"]`))
 		b.wait(`document.documentElement.dataset.ready === "true"`)
 		b.screenshot("serve")

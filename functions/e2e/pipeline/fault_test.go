@@ -77,7 +77,7 @@ func TestFaults(t *testing.T) {
 // enough to be written in parts. Nothing but complete objects is ever visible.
 func TestFaultsOfMultipartUploads(t *testing.T) {
 	w := world.New(t)
-	b := newBench(t, w, "large", world.Log(340_000, 2, world.Midnight-12*3600, 1000), 2)
+	b := newBench(t, w, "large", world.LargeRows(), 2)
 	points := b.points(t)
 	points = slices.DeleteFunc(points, func(p point) bool {
 		return p.operation != "CreateMultipartUpload" && p.operation != "UploadPart" && p.operation != "CompleteMultipartUpload"

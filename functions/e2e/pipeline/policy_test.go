@@ -1,13 +1,9 @@
 package pipeline
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +14,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/flowlake/flowlake/deploy/templatetest"
 	"github.com/flowlake/flowlake/functions/e2e/faultproxy"
@@ -77,20 +72,8 @@ func newRoleStage(t *testing.T, w *world.World, documents ...any) *world.Stage {
 func putLogs(t *testing.T, w *world.World) {
 	t.Helper()
 	w.Put(t, world.KeyOf("", "small"), world.LogOf(2000, 1))
-	w.Put(t, world.KeyOf("", "rows"), world.Log(340_000, 2, world.Midnight-12*3600, 1000))
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	io.WriteString(z, world.Header)
-	random := rand.NewChaCha8([32]byte{})
-	noise := make([]byte, 50)
-	for range 200_000 {
-		random.Read(noise)
-		fmt.Fprintf(z, "%s\n", hex.EncodeToString(noise))
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	w.Put(t, world.KeyOf("", "rejects"), b.Bytes())
+	w.Put(t, world.KeyOf("", "rows"), world.LargeRows())
+	w.Put(t, world.KeyOf("", "rejects"), world.LargeRejects())
 }
 
 // target is an operation of S3 on objects whose keys contain a text.
