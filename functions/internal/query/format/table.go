@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -22,14 +21,17 @@ const (
 	tableRows = 10_000
 	// tableWidth is the longest text that a cell shows, in characters; the rest is cut.
 	tableWidth = 100
-	// leastWidth is the least that is left of a cell that is cut to fit a terminal.
-	leastWidth = 4
+	// leastText is the least that is left of a text that is cut to fit a terminal: two numbers of an address.
+	leastText = 8
+	// leastName is the least that is left of a name above numbers.
+	leastName = 4
 )
 
 // Screen says how a table is written for a terminal.
 type Screen struct {
 	// Width is the terminal's, in characters. Texts, and names above numbers, are cut so that a row is
-	// no wider, down to leastWidth characters of each; a number is never cut. 0 is no limit.
+	// no wider; a number is never cut. Where too little would be left of them, the columns stand below
+	// each other, row after row. 0 is no limit.
 	Width int
 	// Raw has bytes written as they are. Otherwise numbers in columns whose names end in "bytes" are
 	// written with a unit: 276 GB.
@@ -66,7 +68,10 @@ func writeTable(w io.Writer, s Screen, rows Rows) (n int64, err error) {
 		return 0, err
 	}
 	if s.Width > 0 {
-		fit(lines, columns, s.Width)
+		if needed := fit(lines, columns, s.Width); needed > s.Width {
+			_, err = fmt.Fprintf(w, "%s%s\n(a table would be %d characters wide)\n", upright(lines, columns, s.Width), count(n, more), needed)
+			return n, err
+		}
 	}
 	_, err = fmt.Fprintf(w, "%s\n%s\n", render(lines, columns), count(n, more))
 	return n, err
@@ -149,41 +154,4 @@ func cell(s string) string {
 		}
 	}
 	return b.String()
-}
-
-// fit cuts cells so that a table is no wider than a terminal, the widest columns first.
-func fit(lines [][]string, columns []query.Column, width int) {
-	widest := make([]int, len(columns)) // of a column as it is
-	least := make([]int, len(columns))  // of a column that is cut
-	for i, line := range lines {
-		for j, s := range line {
-			w := text.StringWidth(s)
-			widest[j] = max(widest[j], w)
-			if columns[j].Numeric && i > 0 {
-				least[j] = max(least[j], w)
-			}
-		}
-	}
-	for j := range least {
-		least[j] = max(least[j], min(widest[j], leastWidth))
-	}
-	free := width - 1 - 3*len(columns) // without the borders and their blanks
-	limit := slices.Max(widest)
-	for limit > leastWidth && cutWidth(widest, least, limit) > free {
-		limit--
-	}
-	for _, line := range lines {
-		for j, s := range line {
-			line[j] = text.Snip(s, max(least[j], limit), "…")
-		}
-	}
-}
-
-// cutWidth gives the width of all columns together, cut to a limit.
-func cutWidth(widest, least []int, limit int) int {
-	sum := 0
-	for j := range widest {
-		sum += max(least[j], min(widest[j], limit))
-	}
-	return sum
 }
