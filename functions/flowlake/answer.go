@@ -29,6 +29,9 @@ func (o *queryOptions) answerTo(stdout io.Writer) (*answerTo, error) {
 		return nil, usage("--out: want a file of this machine, have %s", o.out)
 	}
 	out := &answerTo{w: stdout, file: o.out, format: o.format}
+	if out.file == "-" {
+		out.file = ""
+	}
 	if ending := strings.TrimPrefix(filepath.Ext(o.out), "."); out.format == "" && slices.Contains(formats(), ending) {
 		out.format = ending
 	} else if out.format == "" {

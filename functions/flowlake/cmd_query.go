@@ -42,9 +42,9 @@ func newQuery() *cobra.Command {
 			"a date such as 2026-01-09, an hour such as 2026-01-09T13, a month such as 2026-01, all in UTC, a\n" +
 			"number, or a text.\n\n" +
 			"A table on a terminal fits its width (COLUMNS, or what the terminal says): long texts are cut, with …\n" +
-			"for the rest, numbers never. There, too, columns whose names end in bytes have units, such as 276 GB,\n" +
-			"unless --raw is given. What goes to a file or another program is not fitted and has no units. Nothing\n" +
-			"is coloured.\n\n" +
+			"for the rest, numbers never. Where a table cannot fit, the columns of a row stand below each other.\n" +
+			"There, too, columns whose names end in bytes have units, such as 276 GB, unless --raw is given. What\n" +
+			"goes to a file or another program is not fitted and has no units. Nothing is coloured.\n\n" +
 			"Of a lake in S3, the objects of the partitions that are looked at are copied to a cache first, where\n" +
 			"later queries find them. --from and --to say which days are looked at: it saves time with any lake,\n" +
 			"and is what keeps a question about a day from copying years.",
@@ -65,7 +65,7 @@ flowlake query --lake s3://amzn-s3-demo-bucket/lake --database sampledb --from 2
 	f.BoolVar(&o.list, "list", false, "list the named queries and their parameters")
 	f.StringArrayVar(&o.params, "param", nil, "value of a parameter of a named query, as NAME=VALUE; may be repeated")
 	f.StringVar(&o.format, "format", "", fmt.Sprintf("how to print the answer, one of %q (default: what the name of --out ends in, else %q)", formats(), format.Table))
-	f.StringVar(&o.out, "out", "", "file to write the answer to, which replaces one of that name (default: standard output)")
+	f.StringVar(&o.out, "out", "", `file to write the answer to, which replaces one of that name, "-" for standard output (default "-")`)
 	f.BoolVar(&o.raw, "raw", false, "print bytes as they are, without units, on a terminal too")
 	completeFlag(c, "format", formats()...)
 	completeQueryParameters(c)

@@ -1,18 +1,14 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	reporting "github.com/flowlake/flowlake/functions/internal/report" // report is what prints errors
-	"github.com/flowlake/flowlake/functions/internal/store"
 )
 
 type reportOptions struct {
@@ -97,28 +93,4 @@ func (o *reportOptions) nothing(err error) error {
 		return fmt.Errorf("%w up to %s", err, o.looked.to)
 	}
 	return err
-}
-
-// writeFile writes a file, which is there whole or as it was before.
-func writeFile(ctx context.Context, name string, write func(io.Writer) error) error {
-	dir, err := store.OpenLocal(filepath.Dir(name))
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	f, err := dir.Create(ctx, filepath.Base(name))
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	defer f.Abort()
-	b := bufio.NewWriterSize(f, 1<<20)
-	if err := write(b); err != nil {
-		return err
-	}
-	if err := b.Flush(); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	if err := f.Commit(ctx); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return nil
 }
