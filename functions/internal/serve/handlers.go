@@ -108,11 +108,7 @@ func (s *Server) serveQuery(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
 	defer cancel()
-	var a *Answer
-	err := s.keeper.use(ctx, func(l *Lake) (err error) {
-		a, err = ask(ctx, l.DB, sql, s.MaxRows)
-		return err
-	})
+	a, err := s.keeper.use(ctx, func(l *Lake) (*Answer, error) { return ask(ctx, l.DB, sql, s.MaxRows) })
 	if err != nil {
 		code, message := s.explain(err)
 		fail(w, code, message)
@@ -189,6 +185,7 @@ func (s *Server) explain(err error) (code int, message string) {
 		limit += " (" + s.TimeoutName + ")"
 	}
 	var turn waited
+	var deaf stuck
 	lake, wrong := new(broken), new(query.Error)
 	switch {
 	case errors.As(err, &turn):
@@ -197,6 +194,8 @@ func (s *Server) explain(err error) (code int, message string) {
 		return http.StatusServiceUnavailable, "stopped"
 	case errors.As(err, &lake): // before the others, which its cause may be, too
 		return http.StatusInternalServerError, err.Error()
+	case errors.As(err, &deaf):
+		return http.StatusGatewayTimeout, fmt.Sprintf("has run for %s, which is %s, and does not stop: DuckDB ends the step that it is in first, and other queries wait for that", s.Timeout, limit)
 	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout, fmt.Sprintf("stopped after %s, which is %s", s.Timeout, limit)
 	case errors.Is(err, query.ErrNotQuery), errors.As(err, &wrong):

@@ -66,6 +66,11 @@ type waited string
 
 func (w waited) Error() string { return string(w) }
 
+// stuck is the error of a query that was told to stop and has not, with why it was told.
+type stuck struct{ error }
+
+func (s stuck) Unwrap() error { return s.error }
+
 func newKeeper(o Options) *keeper {
 	k := &keeper{
 		open: o.Open, refresh: o.Refresh,
@@ -135,24 +140,46 @@ func (k *keeper) lend(ctx context.Context, l loan) {
 	}
 }
 
-// use calls fn with a lake that is not older than refresh, when it is ctx's turn. Nobody else has the
-// lake meanwhile. Who got no turn in time is told so by the error [waited].
-func (k *keeper) use(ctx context.Context, fn func(l *Lake) error) error {
+// use calls fn with a lake that is not older than refresh, when it is ctx's turn, and gives what it
+// gives. Nobody else has the lake meanwhile. Who got no turn in time is told so by the error [waited].
+// fn that goes on for long after ctx ended is left alone with the lake; the error is [stuck] then.
+func (k *keeper) use(ctx context.Context, fn func(l *Lake) (*Answer, error)) (*Answer, error) {
 	l := loan{ctx, make(chan lent), make(chan struct{})}
 	select {
 	case k.loans <- l:
 	case <-ctx.Done():
-		return k.late(ctx)
+		return nil, k.late(ctx)
+	}
+	var got lent
+	select {
+	case got = <-l.lake:
+	case <-ctx.Done():
+		return nil, k.late(ctx)
+	}
+	if got.err != nil {
+		close(l.back)
+		return nil, got.err
+	}
+	type result struct {
+		answer *Answer
+		err    error
+	}
+	results := make(chan result, 1)
+	go func() {
+		defer close(l.back)
+		a, err := fn(got.lake)
+		results <- result{a, err}
+	}()
+	select {
+	case r := <-results:
+		return r.answer, r.err
+	case <-ctx.Done():
 	}
 	select {
-	case got := <-l.lake:
-		defer close(l.back)
-		if got.err != nil {
-			return got.err
-		}
-		return fn(got.lake)
-	case <-ctx.Done():
-		return k.late(ctx)
+	case r := <-results:
+		return r.answer, r.err
+	case <-time.After(grace):
+		return nil, stuck{ctx.Err()}
 	}
 }
 

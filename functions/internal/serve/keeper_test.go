@@ -76,6 +76,27 @@ func TestTimeLimits(t *testing.T) {
 	}
 }
 
+// TestStuckQuery says that a query that does not stop is answered all the same, and keeps the lake.
+func TestStuckQuery(t *testing.T) {
+	inBubble(t, Options{Refresh: day}, func(t *testing.T, s *site, f *fake) {
+		f.does(script{query: time.Minute, deaf: true})
+		s.took(DefaultTimeout+grace, func() {
+			code, body := s.askSQL("SELECT 1")
+			s.wants(code, body, http.StatusGatewayTimeout, "has run for 30s, which is the limit of a query (--timeout), and does not stop")
+		})
+		f.does(script{})
+		s.took(time.Minute-DefaultTimeout-grace, func() { // its turn comes when the other has ended
+			code, body := s.askSQL("SELECT 2")
+			s.wants(code, body, http.StatusBadRequest, "SELECT 2, of lake 1")
+		})
+		f.does(script{query: DefaultTimeout + grace/2, deaf: true}) // stops in time
+		s.took(DefaultTimeout+grace/2, func() {
+			code, body := s.askSQL("SELECT 3")
+			s.wants(code, body, http.StatusBadRequest, "SELECT 3, of lake 1")
+		})
+	})
+}
+
 // TestRefresh says when the lake is opened and the page made anew.
 func TestRefresh(t *testing.T) {
 	inBubble(t, Options{Refresh: time.Minute}, func(t *testing.T, s *site, f *fake) {

@@ -43,7 +43,8 @@ import (
 
 // Engine answers queries; a [*query.DB] is one.
 type Engine interface {
-	// Query gives the rows of a statement; the caller closes them. It ends soon after ctx.
+	// Query gives the rows of a statement; the caller closes them. It ends soon after ctx, unless a step
+	// of it takes long.
 	Query(ctx context.Context, sql string) (*query.Rows, error)
 }
 
@@ -139,7 +140,7 @@ const (
 	sendTimeout = time.Minute      // of an answer, once it is there
 	idleTimeout = time.Minute
 	maxHeader   = 32 << 10
-	// grace is how long the end waits for what is under way, which is told to stop at once.
+	// grace is how long what is told to stop is waited for: by its request, and by the end of all.
 	grace = 2 * time.Second
 )
 
