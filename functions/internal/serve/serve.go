@@ -129,7 +129,7 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
 	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		return nil, err // which says where: listen tcp 127.0.0.1:8080: bind: address already in use
 	}
 	return l, nil
 }
