@@ -19,6 +19,7 @@ const (
 	exitObjects     exitCode = 4
 	exitInterrupted exitCode = 5
 	exitDiffers     exitCode = 6
+	exitPipe        exitCode = 128 + 13 // what shells say of a program that SIGPIPE ends
 )
 
 // exitCodes is the table of all exit codes, which the help prints.
@@ -33,13 +34,14 @@ var exitCodes = []struct {
 	{exitObjects, "some objects were not converted; all others were"},
 	{exitInterrupted, "interrupted; the message says how to go on"},
 	{exitDiffers, "verify: the lake is not what its sources say"},
+	{exitPipe, "the program that took the output has ended, as head does"},
 }
 
 func exitHelp() string {
 	var b strings.Builder
 	b.WriteString("Exit codes:\n")
 	for _, e := range exitCodes {
-		fmt.Fprintf(&b, "  %d  %s\n", e.code, e.meaning)
+		fmt.Fprintf(&b, "  %-3d  %s\n", e.code, e.meaning)
 	}
 	return b.String()
 }

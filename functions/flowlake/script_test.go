@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -14,7 +12,7 @@ var update = flag.Bool("update", false, "write the expected output in the script
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"flowlake": func() { os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"flowlake": main,
 	})
 }
 
