@@ -78,6 +78,7 @@ function valueAxis(palette, text, bounds) {
 		type: bounds ? 'log' : 'value',
 		...bounds,
 		splitNumber: 3,
+		minInterval: 1, // they are whole
 		axisLabel: {color: palette.dim, formatter: (v) => text(v), hideOverlap: true},
 		splitLine: {lineStyle: {color: palette.grid}},
 	};
@@ -221,7 +222,7 @@ function drawStacks(name, title, days, parts, more) {
 			},
 		}),
 		xAxis: {type: 'category', data: days.map(dayText), axisLabel: {color: palette.dim, hideOverlap: true}, axisLine: {lineStyle: {color: palette.dim}}},
-		yAxis: {...valueAxis(palette, countText, null), minInterval: 1},
+		yAxis: valueAxis(palette, countText, null),
 		series: parts.map((p, i) => ({
 			type: 'bar',
 			name: String(i),
