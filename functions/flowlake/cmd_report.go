@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowlake/flowlake/functions/internal/query"
 	reporting "github.com/flowlake/flowlake/functions/internal/report" // report is what prints errors
+	"github.com/flowlake/flowlake/schema"
 )
 
 type reportOptions struct {
@@ -51,7 +53,11 @@ func (o *reportOptions) run(c *cobra.Command) error {
 		return usage("--out: want a file of this machine, have %s", o.out)
 	}
 	ctx := c.Context()
-	k, err := o.looked.open(ctx, nil)
+	var seen *seenDays
+	k, err := o.looked.open(ctx, func(all query.Catalog) query.Catalog {
+		seen = &seenDays{Catalog: all}
+		return seen
+	})
 	if err != nil {
 		return err
 	}
@@ -63,7 +69,7 @@ func (o *reportOptions) run(c *cobra.Command) error {
 	defer done()
 	data, err := reporting.Collect(ctx, db, slots)
 	if errors.Is(err, reporting.ErrEmpty) {
-		return fmt.Errorf("report on %s: %w", o.looked.lake.url, o.nothing(err))
+		return fmt.Errorf("report on %s: %w", o.looked.lake.url, o.nothing(err, seen, db))
 	}
 	if err != nil {
 		return fmt.Errorf("report on %s: %w", o.looked.lake.url, err)
@@ -82,15 +88,24 @@ func newSlots(d *days) *reporting.Slots {
 	return reporting.NewSlots(d.from, d.to)
 }
 
-// nothing says of which days there is nothing.
-func (o *reportOptions) nothing(err error) error {
+// nothing says of which days there is nothing, and what there is.
+func (o *reportOptions) nothing(err error, seen *seenDays, db *query.DB) error {
+	t := schema.GlobalAccelerator()
+	of := ""
 	switch {
 	case o.looked.from != "" && o.looked.to != "":
-		return fmt.Errorf("%w from %s to %s", err, o.looked.from, o.looked.to)
+		of = fmt.Sprintf(" from %s to %s", o.looked.from, o.looked.to)
 	case o.looked.from != "":
-		return fmt.Errorf("%w from %s on", err, o.looked.from)
+		of = fmt.Sprintf(" from %s on", o.looked.from)
 	case o.looked.to != "":
-		return fmt.Errorf("%w up to %s", err, o.looked.to)
+		of = fmt.Sprintf(" up to %s", o.looked.to)
+	}
+	err = fmt.Errorf("%w%s", err, of)
+	if _, ok := seen.tables[t.Name]; ok {
+		err = fmt.Errorf("%w; %s", err, seen.has(t.Name))
+	}
+	if rejects := t.Rejects().Name; !db.Empty(rejects) {
+		err = fmt.Errorf("%w; lines that were rejected are in %s, which flowlake query shows", err, rejects)
 	}
 	return err
 }

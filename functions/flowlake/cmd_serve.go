@@ -12,6 +12,7 @@ import (
 	"github.com/flowlake/flowlake/functions/internal/query"
 	reporting "github.com/flowlake/flowlake/functions/internal/report" // report is what prints errors
 	"github.com/flowlake/flowlake/functions/internal/serve"
+	"github.com/flowlake/flowlake/schema"
 )
 
 type serveOptions struct {
@@ -92,13 +93,13 @@ func (o *serveOptions) run(c *cobra.Command) error {
 	return s.Serve(ctx, listener)
 }
 
-// nothingYet is the page of a lake that has no records.
+// nothingYet is the page of a lake that has no records, with what else is to be said.
 const nothingYet = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="color-scheme" content="light dark">
 <title>No records yet</title>
-<main><h1>No records yet</h1><p>There are none in the registered partitions of the days that are looked at. Load this page again when some were converted.</p></main>
+<main><h1>No records yet</h1><p>There are none in the registered partitions of the days that are looked at. Load this page again when some were converted.</p>%s</main>
 </html>
 `
 
@@ -106,7 +107,11 @@ const nothingYet = `<!doctype html>
 func writePage(ctx context.Context, w io.Writer, db *query.DB, slots *reporting.Slots) error {
 	data, err := reporting.Collect(ctx, db, slots)
 	if errors.Is(err, reporting.ErrEmpty) {
-		_, err := io.WriteString(w, nothingYet)
+		more := ""
+		if rejects := schema.GlobalAccelerator().Rejects().Name; !db.Empty(rejects) {
+			more = "<p>Lines that were rejected are in " + rejects + ".</p>"
+		}
+		_, err := fmt.Fprintf(w, nothingYet, more)
 		return err
 	}
 	if err != nil {

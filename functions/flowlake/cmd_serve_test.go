@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -79,6 +80,19 @@ func (s *served) body(resp *http.Response, err error) string {
 		s.Fatalf("%s: status %d, %v: %s", resp.Request.URL, resp.StatusCode, err, body)
 	}
 	return string(body)
+}
+
+// TestServeRejects says that the page of a lake without records names the lines that were rejected.
+func TestServeRejects(t *testing.T) {
+	dir := t.TempDir()
+	log, lake := filepath.Join(dir, "a.log.gz"), filepath.Join(dir, "lake")
+	if err := os.WriteFile(log, compress(strings.Repeat("x", 1<<20)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	flowlake(t, exitRejects, "replay", log, "--lake", lake)
+	if page := serving(t, "--lake", lake).get(""); !strings.Contains(page, "No records yet") || !strings.Contains(page, "aga_flow_logs_rejects") {
+		t.Errorf("the page is %.600s", page)
+	}
 }
 
 // TestServe says that what is converted while it runs is seen, and that the days are those asked for.
