@@ -7,6 +7,11 @@ function digits(n) {
 	return BigInt(n).toLocaleString('en-US');
 }
 
+// counted gives a number of things: 1 record, 2 records.
+function counted(n, thing, things = `${thing}s`) {
+	return `${digits(n)} ${BigInt(n) === 1n ? thing : things}`;
+}
+
 // significant gives a number below 1000 with three digits, or fewer where the rest are zeros.
 function significant(x) {
 	return String(Number(x.toPrecision(3)));

@@ -75,8 +75,8 @@ function slotDays() {
 function slotsText() {
 	const {unnamed, earlier} = data.slots;
 	return [
-		unnamed === 0 ? '' : `${digits(unnamed)} of the lake's files have names that tell no time, and count as none.`,
-		earlier === 0 ? '' : `The ${digits(earlier)} days of files before these are left out.`,
+		unnamed === 0 ? '' : `Not counted, because the name tells no time: ${counted(unnamed, 'file')} of the lake.`,
+		earlier === 0 ? '' : `Earlier, and left out: ${counted(earlier, 'day')} of files.`,
 	].join(' ');
 }
 
@@ -104,9 +104,8 @@ function showLag() {
 // asideText says which records are in no picture over time.
 function asideText() {
 	const {timeless, strays, first, last} = data.aside, parts = [];
-	const records = (n) => BigInt(n) === 1n ? '1 record' : `${digits(n)} records`;
-	if (BigInt(strays) > 0n) parts.push(`${records(strays)} far from all others in time (${first === last ? instantText(first) : `${instantText(first)} to ${instantText(last)}`})`);
-	if (BigInt(timeless) > 0n) parts.push(`${records(timeless)} without a time`);
+	if (BigInt(strays) > 0n) parts.push(`${counted(strays, 'record')} far from all others in time (${first === last ? instantText(first) : `${instantText(first)} to ${instantText(last)}`})`);
+	if (BigInt(timeless) > 0n) parts.push(`${counted(timeless, 'record')} without a time`);
 	return parts.length === 0 ? '' : ` ${parts.join(', and ')}: counted while the whole range is shown, and in no picture over time.`;
 }
 
@@ -155,7 +154,7 @@ function show() {
 
 	const r = range();
 	const of = (list, index, all) => index === null ? all : labelOf(list, index);
-	byId('status').textContent = `Shown: ${r ? `${stepText(r.from)} to before ${stepText(r.to)} UTC` : 'all times'}, ${of(data.accelerators, filter.accelerator, 'all accelerators')}, ${of(data.directions, filter.direction, 'all directions')}: ${digits(t.rows)} records, ${bytesText(t.bytes)}.`;
+	byId('status').textContent = `Shown: ${r ? `${stepText(r.from)} to before ${stepText(r.to)} UTC` : 'all times'}, ${of(data.accelerators, filter.accelerator, 'all accelerators')}, ${of(data.directions, filter.direction, 'all directions')}: ${counted(t.rows, 'record')}, ${bytesText(t.bytes)}.`;
 	window.flowlake = {
 		state: {
 			from: r && new Date(r.from).toISOString(),
@@ -244,8 +243,8 @@ function setUpTheme() {
 const LONGER = {hour: '', day: ', because it is more than 14 days or has many accelerators', month: ', because it is more than a year or has many accelerators', year: ', because it is more than fifty years'};
 
 byId('range').textContent = `${instantText(data.first)} to ${instantText(data.last)}, by ${data.unit}${LONGER[data.unit]}. All times are UTC; kB, MB, GB are powers of 1000.`;
-byId('made').textContent = `Made by flowlake from the registered partitions of ${data.table}. Filters name the ${digits(data.accelerators.length)} accelerators with most bytes, and take all others together.`;
-note('clients', `With a filter, the ten are chosen among the ${digits(cubes.clients.members.length)} addresses with most bytes over the whole range.`);
+byId('made').textContent = `Made by flowlake from the registered partitions of ${data.table}. Filters name the ${counted(data.accelerators.length, 'accelerator')} with most bytes, and take all others together.`;
+note('clients', `With a filter, the ten are chosen among the ${counted(cubes.clients.members.length, 'address', 'addresses')} with most bytes over the whole range.`);
 setUpFilters();
 setUpTheme();
 show();
