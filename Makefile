@@ -57,7 +57,7 @@ run: build ## make a synthetic day, convert it and the real records to a new ./l
 	  printf '\n%s\n' "$$($(BUILD)/flowlake query --list | grep "^$$q ")"; \
 	  $(BUILD)/flowlake query --lake $(LAKE) $$q || exit 1; \
 	done
-	@printf '\nThe lake is in ./$(LAKE). Ask it more:\n  $(BUILD)/flowlake query --lake $(LAKE) "SELECT direction, count(*) AS flows, sum(bytes) AS bytes FROM aga_flow_logs GROUP BY direction"\n'
+	@printf '\nThe lake is in ./$(LAKE). Look at it in a browser, and ask it more:\n  $(BUILD)/flowlake serve --lake $(LAKE)\n  $(BUILD)/flowlake query --lake $(LAKE) "SELECT direction, count(*) AS flows, sum(bytes) AS bytes FROM aga_flow_logs GROUP BY direction"\n'
 
 # STACK and FLOW_LOG_BUCKET say which, REGION where, and PARAMETERS what else: Name=value ... of
 # deploy/template.yaml.
