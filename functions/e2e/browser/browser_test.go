@@ -102,12 +102,22 @@ func ask(t *testing.T, lake string, args ...string) []map[string]any {
 	return rows
 }
 
-// syntheticDay makes a lake of a synthetic day of two accelerators, and of a line that is no record.
+// syntheticDay makes a lake of a synthetic day of two accelerators, of which some files are missing, and
+// of a line that is no record.
 func syntheticDay(t *testing.T) (lake string) {
 	t.Helper()
 	dir := t.TempDir()
 	logs, lake := filepath.Join(dir, "logs"), filepath.Join(dir, "lake")
 	flowlake(t, done, "synth", "--out", logs, "--day", "2026-01-09", "--accelerators", "2", "--records", "20000", "--seed", "1")
+	noon, err := filepath.Glob(filepath.Join(logs, "AWSLogs/*/*/*/*/*/*/*T12[012]?Z_*"))
+	if err != nil || len(noon) != 12 {
+		t.Fatalf("have files %q of half an hour, error %v", noon, err)
+	}
+	for _, name := range noon[:7] { // six of one accelerator, one of the other
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
 	writeLog(t, filepath.Join(logs, "broken.log.gz"), "2.0 123456789012 not-a-record")
 	const rejects = 3 // the exit code
 	flowlake(t, rejects, "replay", logs, "--lake", lake)

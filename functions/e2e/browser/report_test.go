@@ -66,6 +66,7 @@ func testReport(t *testing.T, browser context.Context, lake string) {
 			b.checkNumbers(lake, s)
 			tables := b.tables()
 			checkLag(t, tables["lag"], late, s.Accelerator)
+			checkCompleteness(t, tables["completeness"], late, s.Accelerator)
 			for name, marks := range b.checkMarks(fmt.Sprint(filter)) {
 				if (marks == 0) != (len(tables[name].Rows) == 0) {
 					t.Errorf("%v: %s has %d marks, and %d rows in its table", filter, name, marks, len(tables[name].Rows))

@@ -171,7 +171,7 @@ func TestNumbersAreThoseOfSQL(t *testing.T) {
 		for _, n := range s {
 			have += n
 		}
-		if want := p.Slots.Accelerators[i]; have != want || want == 0 {
+		if want := p.Slots.Accelerators[i][0]; have != want || want == 0 {
 			t.Errorf("accelerator %d: saw %d files, want %d", i, have, want)
 		}
 	}

@@ -109,15 +109,15 @@ func (l lag) class() int {
 
 // slots are the slots in the page.
 type slots struct {
-	PerDay int `json:"perDay"`
-	// Accelerators are, for each accelerator of the page and then for others, how many names of files
-	// tell of.
-	Accelerators []int   `json:"accelerators"`
-	Days         []int64 `json:"days"` // their starts, in seconds since 1970
+	PerDay int     `json:"perDay"`
+	Days   []int64 `json:"days"` // their starts, in seconds since 1970
 	// Earlier is the number of days before those that are left out.
 	Earlier int `json:"earlier"`
 	// Bounds are the upper ends of the classes of lags, in seconds; the last class has none.
 	Bounds []int64 `json:"bounds"`
+	// Accelerators are, for each accelerator of the page and then for others, how many of them files
+	// are looked for on each day: see silence.
+	Accelerators [][]int `json:"accelerators"`
 	// Seen are the numbers of slots seen: for each accelerator as above those of the first day, by
 	// class, then those of the next.
 	Seen [][]int `json:"seen"`
@@ -138,7 +138,7 @@ func (s *Slots) put(accelerators []value) slots {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rows, classes := len(accelerators)+1, len(lagBounds)+1
-	p := slots{PerDay: perDay, Accelerators: make([]int, rows), Seen: make([][]int, rows), Longest: make([][]*lag, rows), Unnamed: s.unnamed}
+	p := slots{PerDay: perDay, Accelerators: make([][]int, rows), Seen: make([][]int, rows), Longest: make([][]*lag, rows), Unnamed: s.unnamed}
 	for _, b := range lagBounds {
 		p.Bounds = append(p.Bounds, int64(b/time.Second))
 	}
@@ -149,13 +149,6 @@ func (s *Slots) put(accelerators []value) slots {
 		}
 		return index[others]
 	}
-	known := map[string]bool{}
-	for at := range s.seen {
-		if !known[at.accelerator] {
-			known[at.accelerator] = true
-			p.Accelerators[of(at.accelerator)]++
-		}
-	}
 	days, earlier := s.days()
 	p.Earlier = earlier
 	p.Days = make([]int64, len(days))
@@ -165,7 +158,15 @@ func (s *Slots) put(accelerators []value) slots {
 		p.Days[i] = d.Start().Unix()
 	}
 	for i := range rows {
-		p.Seen[i], p.Longest[i] = make([]int, classes*len(days)), make([]*lag, len(days))
+		p.Accelerators[i], p.Seen[i], p.Longest[i] = make([]int, len(days)), make([]int, classes*len(days)), make([]*lag, len(days))
+	}
+	for accelerator, l := range s.lives() {
+		looked := p.Accelerators[of(accelerator)]
+		for i, d := range days {
+			if l.first <= d && d <= l.last+silence {
+				looked[i]++
+			}
+		}
 	}
 	for at, seen := range s.seen {
 		row := of(at.accelerator)
@@ -183,6 +184,26 @@ func (s *Slots) put(accelerators []value) slots {
 		}
 	}
 	return p
+}
+
+// silence is for how many days files of an accelerator are looked for after its last one. A delivery
+// that broke shows for that long; an accelerator that was deleted is forgotten then.
+const silence = 30
+
+// life is the first and the last day of which files of an accelerator were seen.
+type life struct{ first, last schema.Day }
+
+// lives gives the lives of all accelerators.
+func (s *Slots) lives() map[string]life {
+	all := map[string]life{}
+	for at := range s.seen {
+		l, known := all[at.accelerator]
+		if !known {
+			l = life{at.day, at.day}
+		}
+		all[at.accelerator] = life{min(l.first, at.day), max(l.last, at.day)}
+	}
+	return all
 }
 
 // days gives the days that are shown, and the number of those before them that are not.

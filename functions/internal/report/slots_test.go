@@ -50,7 +50,7 @@ func TestSlots(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf(`{"perDay":288,"accelerators":[1,0,1],"days":[%d,%d,%d],"earlier":0,"bounds":[300,900,3600,86400],`+
+	want := fmt.Sprintf(`{"perDay":288,"days":[%d,%d,%d],"earlier":0,"bounds":[300,900,3600,86400],"accelerators":[[1,1,1],[0,0,0],[1,1,1]],`+
 		`"seen":[[2,1,0,0,0,0,0,0,0,0,0,0,0,0,1],[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],[0,0,1,0,0,0,0,0,0,0,0,0,0,0,0]],`+
 		`"longest":[[301,null,86401],[null,null,null],[3600,null,null]],"unnamed":2}`,
 		day(9).Start().Unix(), day(10).Start().Unix(), day(11).Start().Unix())
@@ -66,6 +66,34 @@ func TestSlots(t *testing.T) {
 	}
 	if have := NewSlots(0, math.MaxInt32).put(nil); len(have.Days) != 0 || have.Days == nil {
 		t.Errorf("have %+v of nothing", have)
+	}
+}
+
+// TestLives says on which days files of an accelerator are looked for.
+func TestLives(t *testing.T) {
+	s := NewSlots(0, math.MaxInt32)
+	see := func(accelerator string, days ...int) {
+		for _, d := range days {
+			at := day1.AddDate(0, 0, d)
+			s.add(store.Object{Key: "123456789012_globalaccelerator_" + accelerator + at.Format("_20060102T1504Z_") + "1-01234567.parquet"})
+		}
+	}
+	see("steady", 0, 50)
+	see("young", 40)
+	see("deleted", 1, 3)
+	see("other", 10)
+	p := s.put([]value{{text: "steady"}, {text: "young"}, {text: "deleted"}})
+	ranges := [][2]int{{0, 50}, {40, 50}, {1, 33}, {10, 40}} // the days looked for, both included
+	for i, r := range ranges {
+		for d := range 51 {
+			want := 0
+			if r[0] <= d && d <= r[1] {
+				want = 1
+			}
+			if have := p.Accelerators[i][d]; have != want {
+				t.Errorf("accelerator %d, day %d: looks for files of %d, want %d", i, d, have, want)
+			}
+		}
 	}
 }
 

@@ -177,8 +177,9 @@ function drawLegend(name, items) {
 	}));
 }
 
-// drawDays draws, for each day, a bar of what was seen within one of what there should be.
-function drawDays(name, title, days, seen, expected) {
+// drawDays draws, for each day, a bar of what was seen within one of what there should be: {day, seen,
+// expected}.
+function drawDays(name, title, days) {
 	const marks = days.length;
 	draw(name, marks, 240, `Bar chart: ${title}, ${days.length} days. The table has all numbers.`, (palette) => ({
 		grid: {left: 8, right: 20, top: 12, bottom: 4, containLabel: true},
@@ -186,18 +187,18 @@ function drawDays(name, title, days, seen, expected) {
 			trigger: 'axis',
 			axisPointer: {type: 'shadow'},
 			formatter: (points) => {
-				const i = points[0].dataIndex;
-				return tip(dayText(days[i]), [['seen', digits(seen[i])], ['of', digits(expected)], ['', percentText(seen[i], expected)]]);
+				const {day, seen, expected} = days[points[0].dataIndex];
+				return tip(dayText(day), [['seen', digits(seen)], ['of', digits(expected)], ['', percentText(seen, expected)]]);
 			},
 		}),
-		xAxis: {type: 'category', data: days.map(dayText), axisLabel: {color: palette.dim, hideOverlap: true}, axisLine: {lineStyle: {color: palette.dim}}},
+		xAxis: {type: 'category', data: days.map((d) => dayText(d.day)), axisLabel: {color: palette.dim, hideOverlap: true}, axisLine: {lineStyle: {color: palette.dim}}},
 		yAxis: {...valueAxis(palette, (v) => `${v} %`, null), max: 100, interval: 25},
 		series: [{
 			type: 'bar',
 			barMaxWidth: 40,
 			showBackground: true,
 			backgroundStyle: {color: palette.grid},
-			data: seen.map((n) => Number(n) * 100 / Number(expected)),
+			data: days.map((d) => Number(d.seen) * 100 / Number(d.expected)),
 			itemStyle: {color: palette.series[0]},
 			emphasis: {disabled: true},
 		}],

@@ -53,22 +53,22 @@ function showRejects() {
 	fillTable('rejects', ['reason', 'lines', 'Share'], rows.map((r) => [r.label, r.value, percentText(r.value, total)]), ['total', total, percentText(total, total)]);
 }
 
-// slotDays gives the days of source files that are shown, of the accelerator that is: their start, the
-// files seen by class of lag, and the longest lag or null; and how many files there are of a whole day.
+// slotDays gives the days of source files that are shown, of the accelerator that is: their start, how
+// many files are looked for, those seen by class of lag, and the longest lag or null.
 function slotDays() {
 	const {perDay, accelerators, days, bounds, seen, longest} = data.slots;
 	const chosen = accelerators.map((_, i) => i).filter((i) => filter.accelerator === null || filter.accelerator === i);
-	const expected = BigInt(perDay * chosen.reduce((n, i) => n + accelerators[i], 0));
 	const classes = bounds.length + 1;
-	const shown = days.map((day, i) => {
+	const all = days.map((day, i) => {
 		const lags = chosen.map((a) => longest[a][i]).filter((lag) => lag !== null);
 		return {
 			day,
+			expected: BigInt(perDay * chosen.reduce((n, a) => n + accelerators[a][i], 0)),
 			seen: Array.from({length: classes}, (_, c) => BigInt(chosen.reduce((n, a) => n + seen[a][i * classes + c], 0))),
 			longest: lags.length === 0 ? null : BigInt(Math.max(...lags)),
 		};
 	});
-	return {expected, shown: expected === 0n ? [] : shown.filter((d) => showsDay(d.day))};
+	return all.filter((d) => d.expected > 0n && showsDay(d.day));
 }
 
 // slotsText says which files of the lake are in no day that is shown.
@@ -82,16 +82,15 @@ function slotsText() {
 
 // showCompleteness shows how many source files of each day were seen.
 function showCompleteness() {
-	const {expected, shown} = slotDays();
-	const days = shown.map((d) => ({day: d.day, seen: d.seen.reduce((a, b) => a + b)}));
-	drawDays('completeness', titleOf('completeness'), days.map((d) => d.day), days.map((d) => d.seen), expected);
-	fillTable('completeness', ['day (UTC)', 'files seen', 'of', 'not seen', 'complete'], days.map((d) => [dayText(d.day), d.seen, expected, expected - d.seen, percentText(d.seen, expected)]));
+	const days = slotDays().map(({day, expected, seen}) => ({day, expected, seen: seen.reduce((a, b) => a + b)}));
+	drawDays('completeness', titleOf('completeness'), days);
+	fillTable('completeness', ['day (UTC)', 'files seen', 'of', 'not seen', 'complete'], days.map((d) => [dayText(d.day), d.seen, d.expected, d.expected - d.seen, percentText(d.seen, d.expected)]));
 	note('completeness', slotsText());
 }
 
 // showLag shows how late the source files of each day came.
 function showLag() {
-	const {bounds} = data.slots, {shown} = slotDays();
+	const {bounds} = data.slots, shown = slotDays();
 	const labels = [...bounds.map((b) => `up to ${durationText(b)}`), `more than ${durationText(bounds[bounds.length - 1])}`];
 	const parts = labels.map((label, c) => ({label, values: shown.map((d) => d.seen[c])}));
 	const lag = (d) => d.longest === null ? '' : durationText(d.longest);

@@ -1,7 +1,9 @@
 package browser
 
 import (
+	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -46,7 +48,7 @@ func writeLate(t *testing.T, lake string) map[lateKey]time.Duration {
 		written := start.Add(5*time.Minute + after)
 		return os.Chtimes(name, written, written)
 	})
-	if err != nil || len(late) < 2*288 {
+	if err != nil || len(late) != 2*288-7 {
 		t.Fatalf("have %d files whose names tell a time, error %v", len(late), err)
 	}
 	return late
@@ -88,5 +90,32 @@ func checkLag(t *testing.T, got table, late map[lateKey]time.Duration, accelerat
 	}
 	if !reflect.DeepEqual(have, days) || len(have) == 0 {
 		t.Errorf("lag: files by class and the longest lag are %v, want %v", have, days)
+	}
+}
+
+// checkCompleteness says that the table of completeness has the numbers of those files, of one accelerator
+// or of all.
+func checkCompleteness(t *testing.T, got table, late map[lateKey]time.Duration, accelerator *string) {
+	t.Helper()
+	seen, accelerators := map[string]int{}, map[string]bool{}
+	for key := range late {
+		if accelerator == nil || *accelerator == key.accelerator {
+			seen[key.start.Format(time.DateOnly)]++
+			accelerators[key.accelerator] = true
+		}
+	}
+	if want := "day (UTC)|files seen|of|not seen|complete"; strings.Join(got.Head, "|") != want {
+		t.Errorf("completeness: columns are %q, want %s", got.Head, want)
+	}
+	if len(got.Rows) != len(seen) || len(seen) == 0 {
+		t.Errorf("completeness: days are %q, want %v", got.Rows, seen)
+	}
+	of := 288 * len(accelerators)
+	for _, r := range got.Rows {
+		n := seen[r[0]]
+		want := []string{r[0], fmt.Sprint(n), fmt.Sprint(of), fmt.Sprint(of - n), fmt.Sprintf("%.1f %%", math.Floor(float64(n)*1000/float64(of))/10)}
+		if !reflect.DeepEqual(r, want) {
+			t.Errorf("completeness: have %q, want %q", r, want)
+		}
 	}
 }
