@@ -78,6 +78,9 @@ func handle(ctx context.Context, o order) (any, error) {
 	case "exit":
 		fmt.Println("a last word")
 		os.Exit(4)
+	case "log and sleep":
+		fmt.Println("a last word")
+		time.Sleep(time.Hour)
 	case "sleep":
 		time.Sleep(time.Hour)
 	case "large":

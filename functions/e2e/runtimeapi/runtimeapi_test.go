@@ -204,17 +204,16 @@ func TestKillAtResponse(t *testing.T) {
 // TestKillAtLogLine kills the process from where its output is taken.
 func TestKillAtLogLine(t *testing.T) {
 	f := function(t)
-	var e *runtimeapi.Environment
+	started := make(chan *runtimeapi.Environment, 1)
 	f.Logs = writerFunc(func(p []byte) (int, error) {
-		if bytes.Contains(p, []byte("end")) {
-			e.Kill()
-		}
+		(<-started).Kill()
 		return len(p), nil
 	})
-	e = start(t, f)
-	_, err := do(t, e, order{Do: "log"})
+	e := start(t, f)
+	started <- e
+	_, err := do(t, e, order{Do: "log and sleep"})
 	var exit *runtimeapi.ExitError
-	if err != nil && !errors.As(err, &exit) || e.Alive() {
+	if !errors.As(err, &exit) || !exit.Delivered || exit.State != "signal: killed" || exit.Output != "a last word" || e.Alive() {
 		t.Errorf("killed at a log line, the invocation gives %v, and the process lives: %t", err, e.Alive())
 	}
 }
