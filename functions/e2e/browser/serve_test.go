@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
@@ -20,6 +21,7 @@ func testServe(t *testing.T, browser context.Context, lake string) {
 	_, port, _ := strings.Cut(strings.TrimPrefix(url, "http://"), ":")
 
 	t.Run("the page is that of report, and leads to the panel", func(t *testing.T) {
+		made(t, url+"/")
 		b := open(t, browser)
 		b.look(1200, "light")
 		b.openPage(url + "/")
@@ -187,6 +189,25 @@ func testServe(t *testing.T, browser context.Context, lake string) {
 			}
 		}
 	})
+}
+
+// made waits until a server has the page, for which it makes others wait a few seconds at most.
+func made(t *testing.T, url string) {
+	t.Helper()
+	const limit = time.Minute
+	for began := time.Now(); ; {
+		r, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		if r.StatusCode == http.StatusOK {
+			return
+		}
+		if r.StatusCode != http.StatusServiceUnavailable || time.Since(began) > limit {
+			t.Fatalf("%s after %s: %s", url, time.Since(began), r.Status)
+		}
+	}
 }
 
 // textsOf gives a row as the panel shows it.
