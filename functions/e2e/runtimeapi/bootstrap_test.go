@@ -78,10 +78,8 @@ func handle(ctx context.Context, o order) (any, error) {
 	case "exit":
 		fmt.Println("a last word")
 		os.Exit(4)
-	case "log and sleep":
-		fmt.Println("a last word")
-		time.Sleep(time.Hour)
 	case "sleep":
+		fmt.Println("asleep")
 		time.Sleep(time.Hour)
 	case "large":
 		return strings.Repeat("x", o.Size), nil

@@ -211,9 +211,9 @@ func TestKillAtLogLine(t *testing.T) {
 	})
 	e := start(t, f)
 	started <- e
-	_, err := do(t, e, order{Do: "log and sleep"})
+	_, err := do(t, e, order{Do: "sleep"})
 	var exit *runtimeapi.ExitError
-	if !errors.As(err, &exit) || !exit.Delivered || exit.State != "signal: killed" || exit.Output != "a last word" || e.Alive() {
+	if !errors.As(err, &exit) || !exit.Delivered || exit.State != "signal: killed" || exit.Output != "asleep" || e.Alive() {
 		t.Errorf("killed at a log line, the invocation gives %v, and the process lives: %t", err, e.Alive())
 	}
 }
