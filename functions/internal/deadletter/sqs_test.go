@@ -37,7 +37,7 @@ type wire struct {
 	*memory
 	mu       sync.Mutex
 	requests []map[string]any
-	answer   func(operation string) (status int, code string) // an error instead, if code is not ""
+	answer   func(operation string) (status int, code string) // an error instead, if code is not ""; one call at a time
 }
 
 func (s *wire) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -53,9 +53,10 @@ func (s *wire) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.requests = append(s.requests, map[string]any{"operation": operation, "url": in.QueueUrl, "max": in.MaxNumberOfMessages, "visibility": in.VisibilityTimeout, "wait": in.WaitTimeSeconds, "authorization": r.Header.Get("Authorization")})
+	status, code := s.answer(operation)
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-	if status, code := s.answer(operation); code != "" {
+	if code != "" {
 		w.WriteHeader(status)
 		fmt.Fprintf(w, `{"__type":"com.amazonaws.sqs#%s","message":"it is so"}`, code)
 		return
