@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -209,56 +210,60 @@ func TestInvokeReplayBatch(t *testing.T) {
 
 // The deadline comes near while the second of four objects is converted: the others are not begun.
 func TestInvokeStopsBeforeTheDeadline(t *testing.T) {
-	var keys []string
-	h, log, metrics := testHandler(func(ctx context.Context, key string) (etl.Result, error) {
-		keys = append(keys, key)
-		if len(keys) == 2 {
-			time.Sleep(1700 * time.Millisecond) // of 2 s; there is time until 1.8 s to end what was begun
+	synctest.Test(t, func(t *testing.T) {
+		var keys []string
+		h, log, metrics := testHandler(func(ctx context.Context, key string) (etl.Result, error) {
+			keys = append(keys, key)
+			if len(keys) == 2 {
+				time.Sleep(1700 * time.Millisecond) // of 2 s; there is time until 1.8 s to end what was begun
+			}
+			return converted(key), ctx.Err()
+		})
+		h.now = time.Now
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		answer, err := h.Invoke(ctx, []byte(sqsEvent(s3Event(keyOf("one")), s3Event(keyOf("two"), keyOf("three")), s3Event(keyOf("four")))))
+		if err != nil || string(answer) != `{"batchItemFailures":[{"itemIdentifier":"m2"},{"itemIdentifier":"m3"}]}` || len(keys) != 2 {
+			t.Errorf("answer %s, error %v, converted %q\n%s", answer, err, keys, log)
 		}
-		return converted(key), ctx.Err()
+		if !strings.Contains(metrics.String(), `"ObjectsLate":2`) || !strings.Contains(metrics.String(), `"ObjectsFailed":0`) || strings.Contains(log.String(), "ERROR") {
+			t.Errorf("metrics %s, log %s", metrics, log)
+		}
 	})
-	h.now = time.Now
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	answer, err := h.Invoke(ctx, []byte(sqsEvent(s3Event(keyOf("one")), s3Event(keyOf("two"), keyOf("three")), s3Event(keyOf("four")))))
-	if err != nil || string(answer) != `{"batchItemFailures":[{"itemIdentifier":"m2"},{"itemIdentifier":"m3"}]}` || len(keys) != 2 {
-		t.Errorf("answer %s, error %v, converted %q\n%s", answer, err, keys, log)
-	}
-	if !strings.Contains(metrics.String(), `"ObjectsLate":2`) || !strings.Contains(metrics.String(), `"ObjectsFailed":0`) || strings.Contains(log.String(), "ERROR") {
-		t.Errorf("metrics %s, log %s", metrics, log)
-	}
 }
 
 // A conversion that does not come to its end is given up in time for the answer; also one that does
 // not notice that it was given up.
 func TestInvokeGivesUpBeforeTheDeadline(t *testing.T) {
-	never := make(chan struct{})
-	defer close(never)
-	for _, name := range []string{"slow", "deaf"} {
-		h, log, metrics := testHandler(func(ctx context.Context, key string) (etl.Result, error) {
-			switch {
-			case strings.Contains(key, "slow"):
-				<-ctx.Done()
-				return etl.Result{}, ctx.Err()
-			case strings.Contains(key, "deaf"):
-				<-never
+	synctest.Test(t, func(t *testing.T) {
+		never := make(chan struct{})
+		defer close(never)
+		for _, name := range []string{"slow", "deaf"} {
+			h, log, metrics := testHandler(func(ctx context.Context, key string) (etl.Result, error) {
+				switch {
+				case strings.Contains(key, "slow"):
+					<-ctx.Done()
+					return etl.Result{}, ctx.Err()
+				case strings.Contains(key, "deaf"):
+					<-never
+				}
+				return converted(key), nil
+			})
+			h.now, h.concurrency = time.Now, 2
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			answer, err := h.Invoke(ctx, []byte(sqsEvent(s3Event(keyOf(name)), s3Event(keyOf("one")))))
+			if ctx.Err() != nil {
+				t.Errorf("%s: the answer comes too late", name)
 			}
-			return converted(key), nil
-		})
-		h.now, h.concurrency = time.Now, 2
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		defer cancel()
-		answer, err := h.Invoke(ctx, []byte(sqsEvent(s3Event(keyOf(name)), s3Event(keyOf("one")))))
-		if ctx.Err() != nil {
-			t.Errorf("%s: the answer comes too late", name)
+			if err != nil || string(answer) != `{"batchItemFailures":[{"itemIdentifier":"m1"}]}` {
+				t.Errorf("%s: answer %s, error %v\n%s", name, answer, err, log)
+			}
+			if !strings.Contains(metrics.String(), `"ObjectsLate":1`) || !strings.Contains(metrics.String(), `"ObjectsFailed":0`) {
+				t.Errorf("%s: metrics %s", name, metrics)
+			}
 		}
-		if err != nil || string(answer) != `{"batchItemFailures":[{"itemIdentifier":"m1"}]}` {
-			t.Errorf("%s: answer %s, error %v\n%s", name, answer, err, log)
-		}
-		if !strings.Contains(metrics.String(), `"ObjectsLate":1`) || !strings.Contains(metrics.String(), `"ObjectsFailed":0`) {
-			t.Errorf("%s: metrics %s", name, metrics)
-		}
-	}
+	})
 }
 
 func TestInvokeRefusesLogsFromElsewhere(t *testing.T) {
