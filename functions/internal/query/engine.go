@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,9 +21,6 @@ type Error struct {
 
 // Error gives the message.
 func (e *Error) Error() string { return e.Message }
-
-// ErrNotQuery is the cause of the error that a statement gives that does more than read.
-var ErrNotQuery = errors.New("not a single query: want one SELECT, WITH, VALUES, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN (without ANALYZE)")
 
 // engine is a DuckDB database in memory.
 type engine struct {
@@ -116,47 +112,36 @@ func (c *conn) change(ctx context.Context, sql string) (n int64, err error) {
 	return int64(duckdb.RowsChanged(&result)), nil
 }
 
-// prepare gives the plan of a statement that reads; the caller destroys it.
-func (c *conn) prepare(ctx context.Context, sql string) (duckdb.PreparedStatement, error) {
-	var none, prepared duckdb.PreparedStatement
+// extract gives a statement of any kind, of a text that holds no other; the caller destroys it.
+func (c *conn) extract(sql string) (statements duckdb.ExtractedStatements, err error) {
 	if err := checkText(sql); err != nil {
-		return none, err
+		return statements, err
 	}
-	var statements duckdb.ExtractedStatements
-	defer duckdb.DestroyExtracted(&statements)
 	n := duckdb.ExtractStatements(c.connection, sql, &statements)
 	if message := duckdb.ExtractStatementsError(statements); n == 0 && message != "" {
-		return none, &Error{message}
+		err = &Error{message}
+	} else if n != 1 {
+		err = fmt.Errorf("have %d statements: %w", n, ErrNotQuery)
 	}
-	if n != 1 {
-		return none, fmt.Errorf("have %d statements: %w", n, ErrNotQuery)
+	if err != nil {
+		duckdb.DestroyExtracted(&statements)
 	}
+	return statements, err
+}
+
+// prepare gives the plan of a statement of any kind; the caller destroys it.
+func (c *conn) prepare(ctx context.Context, sql string) (prepared duckdb.PreparedStatement, err error) {
+	statements, err := c.extract(sql)
+	if err != nil {
+		return prepared, err
+	}
+	defer duckdb.DestroyExtracted(&statements)
 	if duckdb.PrepareExtractedStatement(c.connection, statements, 0, &prepared) != duckdb.StateSuccess {
 		defer duckdb.DestroyPrepare(&prepared)
-		return none, cause(ctx, duckdb.PrepareError(prepared))
-	}
-	if !reads(duckdb.PreparedStatementType(prepared), sql) {
-		duckdb.DestroyPrepare(&prepared)
-		return none, ErrNotQuery
+		return prepared, cause(ctx, duckdb.PrepareError(prepared))
 	}
 	return prepared, nil
 }
-
-// reads says whether a statement reads only. DuckDB knows a COPY and its like for what they are, but
-// not what an EXPLAIN ANALYZE runs, nor the functions by which a SELECT changes a setting; one of
-// them, a log to a file that cannot be written, ends the process. So a statement with these words is
-// refused wherever they stand in it, and so is the function that runs a text as SQL.
-func reads(t duckdb.StatementType, sql string) bool {
-	switch t {
-	case duckdb.StatementTypeSelect:
-		return !switches.MatchString(sql)
-	case duckdb.StatementTypeExplain:
-		return !switches.MatchString(sql) && !strings.Contains(strings.ToLower(sql), "analyze")
-	}
-	return false
-}
-
-var switches = regexp.MustCompile(`(?i)(enable|disable)_(logging|profiling|peg_parser)|\bquery(_table)?"?(\s|/\*.*\*/|--.*\n)*\(`)
 
 // interruptInterval is how often a query is told to stop until it does: DuckDB forgets an interrupt
 // that comes between two of its steps.

@@ -63,22 +63,37 @@ func (db *DB) copyParquet(ctx context.Context, sql string) (n int64, err error) 
 		}
 		selected = append(selected, name)
 	}
-	return conn.change(ctx, fmt.Sprintf("COPY (SELECT %s FROM answer) TO %s (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)",
+	n, err = conn.change(ctx, fmt.Sprintf("COPY (SELECT %s FROM answer) TO %s (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)",
 		strings.Join(selected, ", "), literal(db.parquet)))
+	return n, withoutPlace(err)
+}
+
+// withoutPlace leaves out of an error of DuckDB's the line that it quotes, where that is none of the
+// query's own.
+func withoutPlace(err error) error {
+	if known := new(Error); errors.As(err, &known) {
+		message, _, _ := strings.Cut(known.Message, "\n\nLINE ")
+		return &Error{message}
+	}
+	return err
 }
 
 // viewAnswer makes a query that was found to read the view answer of the connection, and gives its
 // columns. A query is made a view, and not put into another text, because it may end in a comment.
 func (c *conn) viewAnswer(ctx context.Context, sql string) ([]Column, error) {
+	sql, err := c.reading(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
 	prepared, err := c.prepare(ctx, sql)
 	if err != nil {
 		return nil, err
 	}
 	duckdb.DestroyPrepare(&prepared)
 	if err := c.exec(ctx, "CREATE TEMP VIEW answer AS\n"+sql); err != nil {
-		return nil, fmt.Errorf("write parquet of what is no SELECT: %w", err)
+		return nil, fmt.Errorf("write parquet of what is no SELECT: %w", withoutPlace(err))
 	}
-	rows, err := c.query(ctx, "FROM answer LIMIT 0")
+	rows, err := c.run(ctx, "FROM answer LIMIT 0")
 	if err != nil {
 		return nil, err
 	}

@@ -112,6 +112,8 @@ func TestWriteParquetOnlyReads(t *testing.T) {
 			t.Errorf("%s: wrote %d rows", sql, n)
 		} else if known := new(Error); !errors.Is(err, ErrNotQuery) && !errors.As(err, &known) {
 			t.Errorf("%s: error is %v", sql, err)
+		} else if strings.Contains(err.Error(), "COPY (SELECT") || strings.Contains(err.Error(), "LINE 2") {
+			t.Errorf("%s: error quotes what is not in it: %v", sql, err)
 		}
 	}
 	if _, err := os.Stat(strings.Trim(other, "'")); err == nil {

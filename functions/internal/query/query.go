@@ -191,8 +191,8 @@ func lock(files []string) []string {
 }
 
 // Query starts a query, which is one statement that reads: SELECT, WITH, VALUES, DESCRIBE, SHOW,
-// SUMMARIZE, or EXPLAIN without ANALYZE. Anything else is an error that is [ErrNotQuery]; what
-// DuckDB finds wrong is a [*Error].
+// SUMMARIZE, or EXPLAIN of such a one without ANALYZE. Anything else is an error that is [ErrNotQuery],
+// and so is a function in FROM that is not known to only read; what DuckDB finds wrong is a [*Error].
 //
 // The rows come while the query runs, in the order that the query asks for. The caller closes them.
 // When ctx ends, the query is stopped and gives an error that is ctx's.

@@ -38,9 +38,18 @@ type Rows struct {
 	closed  bool
 }
 
-// query starts a statement that reads. The connection stays the caller's, who closes it after the
-// rows.
+// query starts a statement if it reads only. The connection stays the caller's, who closes it after
+// the rows.
 func (c *conn) query(ctx context.Context, sql string) (*Rows, error) {
+	sql, err := c.reading(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	return c.run(ctx, sql)
+}
+
+// run starts a statement of any kind, as query does.
+func (c *conn) run(ctx context.Context, sql string) (*Rows, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
