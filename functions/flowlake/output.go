@@ -13,23 +13,29 @@ import (
 	"github.com/flowlake/flowlake/functions/internal/store"
 )
 
-// writeFile writes a file, which is there whole or as it was before. What is no file, such as a named
-// pipe or /dev/null, is written to as it comes, and stays what it is.
+// writeFile writes a file, which is there whole or as it was before; a link to it stays one, and its
+// mode what it was. What is no file, such as a named pipe or /dev/null, is written to as it comes, and
+// stays what it is; and so is a file that is standard output, as others write there, too.
 func writeFile(ctx context.Context, name string, write func(io.Writer) error) error {
+	if os.IsPathSeparator(name[len(name)-1]) {
+		return fmt.Errorf("write %s: want a file, have the name of a directory", name)
+	}
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return writeRegular(ctx, name, name, write)
+		return writeRegular(ctx, name, write)
 	case err != nil:
 		return fmt.Errorf("write %s: %w", name, err)
 	case info.IsDir():
 		return fmt.Errorf("write %s: want a file, have a directory", name)
-	case info.Mode().IsRegular():
-		path, err := filepath.EvalSymlinks(name) // so that a link stays one
-		if err != nil {
-			return fmt.Errorf("write %s: %w", name, err)
+	}
+	for _, f := range []*os.File{os.Stdout, os.Stderr} {
+		if opened, err := f.Stat(); err == nil && os.SameFile(opened, info) {
+			return buffered(name, f, write)
 		}
-		return writeRegular(ctx, name, path, write)
+	}
+	if info.Mode().IsRegular() {
+		return writeRegular(ctx, name, write)
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
@@ -41,8 +47,31 @@ func writeFile(ctx context.Context, name string, write func(io.Writer) error) er
 	return f.Close()
 }
 
-// writeRegular writes the file at a path, which the user knows by a name.
-func writeRegular(ctx context.Context, name, path string, write func(io.Writer) error) error {
+// maxLinks is how many links are followed from one to the next, as by Linux.
+const maxLinks = 40
+
+// follow gives where a name leads by links, be there a file or not yet.
+func follow(name string) string {
+	for range maxLinks {
+		to, err := os.Readlink(name)
+		if err != nil {
+			return name // it is no link, or not there
+		}
+		if !filepath.IsAbs(to) {
+			dir, err := filepath.EvalSymlinks(filepath.Dir(name)) // else "../" leads back to where its link stands
+			if err != nil {
+				return name
+			}
+			to = filepath.Join(dir, to)
+		}
+		name = to
+	}
+	return name
+}
+
+// writeRegular writes a file that is one, or is not there yet.
+func writeRegular(ctx context.Context, name string, write func(io.Writer) error) error {
+	path := follow(name)
 	dir, err := store.OpenLocal(filepath.Dir(path))
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)

@@ -14,30 +14,34 @@ import (
 
 // Create begins a new object. Its bytes go to a temporary file beside its place, which hides from
 // [Local.List]; Commit moves it there. Two writers of one key do not disturb each other, and the
-// last Commit wins. Each Write is one call of the operating system, so small ones should be
-// buffered by the caller.
+// last Commit wins. An object that is there already gives the new one its mode, less the umask. Each
+// Write is one call of the operating system, so small ones should be buffered by the caller.
 //
 // The context is that of the writes: once it is canceled, they give errors.
 func (s *Local) Create(ctx context.Context, key string) (Writer, error) {
 	if err := check(ctx, "create", key); err != nil {
 		return nil, err
 	}
-	f, err := s.createTemp(filepath.Dir(s.Path(key)))
+	path := s.Path(key)
+	mode := fs.FileMode(0o666) // of any new file, unlike os.CreateTemp's: others may read the lake
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
+	}
+	f, err := s.createTemp(filepath.Dir(path), mode)
 	if err != nil {
 		return nil, &Error{Op: "create", Key: key, Err: err}
 	}
-	return &localWriter{ctx: ctx, key: key, path: s.Path(key), file: f}, nil
+	return &localWriter{ctx: ctx, key: key, path: path, file: f}, nil
 }
 
 // createTemp makes a file in a directory, and the directory too if need be.
-func (s *Local) createTemp(dir string) (*os.File, error) {
-	// The mode is that of any new file, unlike os.CreateTemp's: others may read the lake.
+func (s *Local) createTemp(dir string, mode fs.FileMode) (*os.File, error) {
 	name := filepath.Join(dir, ".tmp-"+rand.Text())
 	open := func() (*os.File, error) {
 		if err := s.makeDir(dir); err != nil {
 			return nil, err
 		}
-		return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	}
 	f, err := open()
 	if errors.Is(err, fs.ErrNotExist) {

@@ -47,6 +47,35 @@ func TestReadOnlyDirectory(t *testing.T) {
 	})
 }
 
+// TestMode replaces an object that others must not read.
+func TestMode(t *testing.T) {
+	s := openLocal(t, t.TempDir())
+	put(t, s, "a")
+	if err := os.Chmod(s.Path("a"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := s.Create(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden, err := filepath.Glob(filepath.Join(s.Path(""), ".tmp-*"))
+	if err != nil || len(hidden) != 1 {
+		t.Fatal(hidden, err)
+	}
+	wantMode(t, hidden[0], 0o600)
+	if err := w.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantMode(t, s.Path("a"), 0o600)
+}
+
+func wantMode(t *testing.T, path string, want fs.FileMode) {
+	t.Helper()
+	if info, err := os.Stat(path); err != nil || info.Mode() != want {
+		t.Errorf("%s: %v, error %v, want %v", path, info.Mode(), err, want)
+	}
+}
+
 // TestDirectoryVanishes removes what the store has made, as somebody clearing a lake would.
 func TestDirectoryVanishes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lake")
