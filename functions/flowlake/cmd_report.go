@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -83,9 +84,9 @@ func (o *reportOptions) run(c *cobra.Command) error {
 // newSlots gives the slots of the days that are looked at, nil for all.
 func newSlots(d *days) *reporting.Slots {
 	if d == nil {
-		return reporting.NewSlots(0, math.MaxInt32)
+		d = &days{to: math.MaxInt32}
 	}
-	return reporting.NewSlots(d.from, d.to)
+	return reporting.NewSlots(d.from, d.to, schema.DayOf(time.Now().Unix()))
 }
 
 // nothing says of which days there is nothing, and what there is.

@@ -102,7 +102,7 @@ func (l *testLake) Files(ctx context.Context, location string) (files []store.Fi
 // open opens the lake.
 func (l *testLake) open() (*query.DB, *Slots) {
 	l.Helper()
-	slots := NewSlots(0, math.MaxInt32)
+	slots := NewSlots(0, math.MaxInt32, 0)
 	table := schema.GlobalAccelerator()
 	db, err := query.Open(l.Context(), []*schema.Table{table, table.Rejects()}, l.catalog, slots.Watch(l), query.Options{})
 	if err != nil {

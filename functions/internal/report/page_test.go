@@ -146,7 +146,7 @@ func TestKeepsWhatItPromises(t *testing.T) {
 			}
 			c.cubes[d.name] = all
 		}
-		p := c.put(NewSlots(0, 0))
+		p := c.put(NewSlots(0, 0, 0))
 		if p.Unit != want {
 			t.Errorf("%d accelerators: steps of a %s, want a %s", accelerators, p.Unit, want)
 		}

@@ -3,8 +3,9 @@
 //
 // Collect gathers the data by SQL over the registered partitions, and Write writes the page: the data
 // as JSON, Apache ECharts (see the folder echarts) and a script of our own, which filters by time,
-// accelerator and direction. The page depends on the lake alone, to which the times belong at which its
-// objects were written: no clock, no machine.
+// accelerator and direction. The page depends on the lake, to which the times belong at which its objects
+// were written, and on the day on which it is looked at, up to which files are missed: no other clock,
+// no machine.
 //
 // What it holds is bounded, whatever the lake holds, and what it shows is exact: each picture's cube
 // has the sums of records, bytes or packets by time step, accelerator, direction and member, the
@@ -33,7 +34,8 @@
 //     ones, or of points of lines"; it is hidden where that is 0. Its table has data-table="name". Cells
 //     that show a number have it in data-value, as digits without separators; a time is in seconds. The
 //     names are those of [Charts].
-//   - Each total has data-total="name", and data-value as cells do.
+//   - Each total has data-total="name", and data-value as cells do; the times of the first and the last
+//     record are in milliseconds since 1970, "" where there is none.
 //
 // Decisions, with what lost:
 //   - Sums are integers of any size, in Go as in the page (BigInt): a float would be off by some bytes

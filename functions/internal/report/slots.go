@@ -22,8 +22,8 @@ const perDay = int(24 * time.Hour / schema.FileWindow)
 // accelerator the times of five minutes whose file was seen, and how late it came. A source without a
 // line leaves nothing in the lake, and is not seen. It may be used by goroutines at the same time.
 type Slots struct {
-	table    *schema.Table
-	from, to schema.Day
+	table           *schema.Table
+	from, to, today schema.Day
 
 	mu      sync.Mutex
 	seen    map[slotsKey]*[perDay]lag
@@ -36,9 +36,10 @@ type slotsKey struct {
 	day         schema.Day
 }
 
-// NewSlots gives slots of which none was seen. Those of days before from and after to never are.
-func NewSlots(from, to schema.Day) *Slots {
-	return &Slots{table: schema.GlobalAccelerator(), from: from, to: to, seen: map[slotsKey]*[perDay]lag{}}
+// NewSlots gives slots of which none was seen. Those of days before from and after to never are. today
+// is the day on which the lake is looked at: up to then, files are looked for that have not come.
+func NewSlots(from, to, today schema.Day) *Slots {
+	return &Slots{table: schema.GlobalAccelerator(), from: from, to: to, today: today, seen: map[slotsKey]*[perDay]lag{}}
 }
 
 // Watch gives files that are those of f, whose slots count as seen when they are found.
@@ -187,7 +188,8 @@ func (s *Slots) put(accelerators []value) slots {
 }
 
 // silence is for how many days files of an accelerator are looked for after its last one. A delivery
-// that broke shows for that long; an accelerator that was deleted is forgotten then.
+// that broke shows for that long; an accelerator that was deleted is forgotten then, and so is the time
+// since the last file of all in a lake that gets no more.
 const silence = 30
 
 // life is the first and the last day of which files of an accelerator were seen.
@@ -219,6 +221,13 @@ func (s *Slots) days() (days []schema.Day, earlier int) {
 			}
 		}
 		days = append(days, d)
+	}
+	if n := len(days); n > 0 {
+		if last := days[n-1]; s.today-last <= silence {
+			for d := last + 1; d <= min(s.today, s.to); d++ {
+				days = append(days, d)
+			}
+		}
 	}
 	earlier = max(0, len(days)-maxSlotDays)
 	return days[earlier:], earlier

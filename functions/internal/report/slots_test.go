@@ -42,7 +42,7 @@ func TestSlots(t *testing.T) {
 	files.written("x/other", "20260109T0000Z", 0)
 	files.written(a+"20260201T0000Z_5"+end, "20260201T0005Z", 0) // outside
 	day := func(d int) schema.Day { return schema.DayOf(day1.AddDate(0, 0, d-9).Unix()) }
-	s := NewSlots(day(9), day(31))
+	s := NewSlots(day(9), day(31), day(60))
 	if got, err := s.Watch(files).Files(t.Context(), ""); err != nil || len(got) != len(files) {
 		t.Fatal(len(got), err)
 	}
@@ -57,21 +57,21 @@ func TestSlots(t *testing.T) {
 	if string(have) != want {
 		t.Errorf("have %s\nwant %s", have, want)
 	}
-	few := NewSlots(0, math.MaxInt32)
+	few := NewSlots(0, math.MaxInt32, 0)
 	for _, day := range []string{"19700101", "20250101", "20250103", "20380101"} {
 		few.add(store.Object{Key: a + day + "T0000Z_1" + end})
 	}
 	if days, earlier := few.days(); len(days) != 5 || earlier != 0 || days[2] != days[1]+1 || days[3] != days[1]+2 {
 		t.Errorf("have days %v, %d left out, want five of which one has no files", days, earlier)
 	}
-	if have := NewSlots(0, math.MaxInt32).put(nil); len(have.Days) != 0 || have.Days == nil {
+	if have := NewSlots(0, math.MaxInt32, 0).put(nil); len(have.Days) != 0 || have.Days == nil {
 		t.Errorf("have %+v of nothing", have)
 	}
 }
 
 // TestLives says on which days files of an accelerator are looked for.
 func TestLives(t *testing.T) {
-	s := NewSlots(0, math.MaxInt32)
+	s := NewSlots(0, math.MaxInt32, 0)
 	see := func(accelerator string, days ...int) {
 		for _, d := range days {
 			at := day1.AddDate(0, 0, d)
@@ -82,16 +82,25 @@ func TestLives(t *testing.T) {
 	see("young", 40)
 	see("deleted", 1, 3)
 	see("other", 10)
-	p := s.put([]value{{text: "steady"}, {text: "young"}, {text: "deleted"}})
-	ranges := [][2]int{{0, 50}, {40, 50}, {1, 33}, {10, 40}} // the days looked for, both included
-	for i, r := range ranges {
-		for d := range 51 {
-			want := 0
-			if r[0] <= d && d <= r[1] {
-				want = 1
+	for _, test := range []struct{ today, to, last int }{
+		{50, 365, 50}, {60, 365, 60}, {80, 365, 80}, {60, 55, 55}, {20, 365, 50},
+		{81, 365, 50}, // nothing came for so long
+	} {
+		s.today, s.to = schema.DayOf(day1.AddDate(0, 0, test.today).Unix()), schema.DayOf(day1.AddDate(0, 0, test.to).Unix())
+		p := s.put([]value{{text: "steady"}, {text: "young"}, {text: "deleted"}})
+		ranges := [][2]int{{0, 80}, {40, 70}, {1, 33}, {10, 40}} // the days looked for, both included
+		for i, r := range ranges {
+			if n := len(p.Days); n != test.last+1 {
+				t.Fatalf("%+v: have %d days", test, n)
 			}
-			if have := p.Accelerators[i][d]; have != want {
-				t.Errorf("accelerator %d, day %d: looks for files of %d, want %d", i, d, have, want)
+			for d := range p.Days {
+				want := 0
+				if r[0] <= d && d <= r[1] {
+					want = 1
+				}
+				if have := p.Accelerators[i][d]; have != want {
+					t.Errorf("%+v: accelerator %d, day %d: looks for files of %d, want %d", test, i, d, have, want)
+				}
 			}
 		}
 	}
@@ -129,7 +138,7 @@ func TestManySlots(t *testing.T) {
 
 // manySlots are those of more days than a page has, each with files of all accelerators and classes.
 func manySlots(accelerators ...string) *Slots {
-	s := NewSlots(0, math.MaxInt32)
+	s := NewSlots(0, math.MaxInt32, 0)
 	for d := range schema.Day(maxSlotDays + 10) {
 		for _, a := range accelerators {
 			seen := new([perDay]lag)
