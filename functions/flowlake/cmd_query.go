@@ -109,7 +109,7 @@ func (o *queryOptions) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	db, done, err := k.query(c.Context(), c.ErrOrStderr(), nil)
+	db, done, err := k.query(c.Context(), c.ErrOrStderr(), "", nil)
 	if err != nil {
 		return err
 	}
@@ -122,9 +122,10 @@ func (o *queryOptions) run(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// openQuery opens a lake for queries; done frees it.
-func openQuery(ctx context.Context, c query.Catalog, f query.Files, database string) (db *query.DB, done func(), err error) {
-	spill, err := os.MkdirTemp("", "flowlake-query-") // for what does not fit the memory, and for Parquet
+// openQuery opens a lake for queries, with a directory of its own in temp, or in that of all programs if temp
+// is ""; done frees it.
+func openQuery(ctx context.Context, c query.Catalog, f query.Files, database, temp string) (db *query.DB, done func(), err error) {
+	spill, err := os.MkdirTemp(temp, "flowlake-query-") // for what does not fit the memory, and for Parquet
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a temporary directory: %w", err)
 	}

@@ -63,7 +63,7 @@ func (o *reportOptions) run(c *cobra.Command) error {
 		return err
 	}
 	slots := newSlots(k.days)
-	db, done, err := k.query(ctx, c.ErrOrStderr(), slots.Watch)
+	db, done, err := k.query(ctx, c.ErrOrStderr(), "", slots.Watch)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -68,10 +69,15 @@ func (o *serveOptions) run(c *cobra.Command) error {
 	if o.options.Queries, err = queries.All(); err != nil {
 		return err
 	}
+	temp, err := os.MkdirTemp("", "flowlake-serve-")
+	if err != nil {
+		return fmt.Errorf("make a temporary directory: %w", err)
+	}
+	defer os.RemoveAll(temp) // with that of a query which does not stop, whose lake stays open
 	o.options.TimeoutName = "--timeout"
 	o.options.Open = func(ctx context.Context) (*serve.Lake, error) {
 		slots := newSlots(k.days)
-		db, done, err := k.query(ctx, c.ErrOrStderr(), slots.Watch)
+		db, done, err := k.query(ctx, c.ErrOrStderr(), temp, slots.Watch)
 		if err != nil {
 			return nil, err
 		}

@@ -95,6 +95,34 @@ func TestServeRejects(t *testing.T) {
 	}
 }
 
+// TestServeLeavesNoLitter ends it while DuckDB parses for seconds, and hears nothing meanwhile.
+func TestServeLeavesNoLitter(t *testing.T) {
+	dir := t.TempDir()
+	lake := filepath.Join(dir, "lake")
+	flowlake(t, exitOK, "synth", "--out", filepath.Join(dir, "logs"), "--day", "2026-01-09", "--records", "20")
+	flowlake(t, exitOK, "replay", filepath.Join(dir, "logs"), "--lake", lake)
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	s := serving(t, "--lake", lake, "--timeout", "300ms")
+	if made, _ := os.ReadDir(temp); len(made) != 1 {
+		t.Fatalf("has made %v", made)
+	}
+	const nested = 8000
+	resp, err := http.Post(s.url+"api/query", "application/json", strings.NewReader(`{"sql":"SELECT 1 `+strings.Repeat("/*", nested)+strings.Repeat("*/", nested)+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		t.Error("the query has ended already")
+	}
+	s.stop()
+	s.code <- <-s.code
+	if left, _ := os.ReadDir(temp); len(left) > 0 {
+		t.Errorf("leaves %v", left)
+	}
+}
+
 // TestServe says that what is converted while it runs is seen, and that the days are those asked for.
 func TestServe(t *testing.T) {
 	dir := t.TempDir()

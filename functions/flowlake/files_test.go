@@ -62,7 +62,7 @@ func TestQueryOverCopies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		db, done, err := openQuery(t.Context(), l.catalog, f, query.DefaultDatabase)
+		db, done, err := openQuery(t.Context(), l.catalog, f, query.DefaultDatabase, "")
 		if err != nil {
 			t.Fatal(err)
 		}

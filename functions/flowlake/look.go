@@ -63,9 +63,9 @@ func (o *lookOptions) open(ctx context.Context, within func(query.Catalog) query
 	return k, nil
 }
 
-// query opens what is looked at for queries; done frees it. Downloads are shown on stderr. watch, if it is
-// not nil, comes between the queries and the files.
-func (k *looked) query(ctx context.Context, stderr io.Writer, watch func(query.Files) query.Files) (db *query.DB, done func(), err error) {
+// query opens what is looked at for queries, as openQuery does. Downloads are shown on stderr. watch, if it
+// is not nil, comes between the queries and the files.
+func (k *looked) query(ctx context.Context, stderr io.Writer, temp string, watch func(query.Files) query.Files) (db *query.DB, done func(), err error) {
 	d := &download{w: stderr, last: time.Now()}
 	defer d.close()
 	files, err := k.files(k.options.cache, d)
@@ -75,7 +75,7 @@ func (k *looked) query(ctx context.Context, stderr io.Writer, watch func(query.F
 	if watch != nil {
 		files = watch(files)
 	}
-	return openQuery(ctx, k.catalog, files, k.options.lake.database)
+	return openQuery(ctx, k.catalog, files, k.options.lake.database, temp)
 }
 
 // days gives the limits of what is looked at, or nil.

@@ -2,13 +2,24 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/flowlake/flowlake/functions/internal/query/format"
 )
 
-// maxAnswer bounds the texts of an answer, in bytes: a row may be as large as it likes.
-const maxAnswer = 16 << 20
+// Limits of an answer: a row may be as large as it likes.
+const (
+	// maxAnswer bounds the values, in bytes: a text has as many as it takes, and each value
+	// valueSize more.
+	maxAnswer = 16 << 20
+	valueSize = 8
+	// maxColumns is more than anybody looks at.
+	maxColumns = 1000
+)
+
+// errTooWide is the cause of the error of a query whose answer has too many columns.
+var errTooWide = fmt.Errorf("want at most %d columns", maxColumns)
 
 // Answer is the answer to a query.
 type Answer struct {
@@ -37,6 +48,9 @@ func ask(ctx context.Context, db Engine, sql string, maxRows int) (*Answer, erro
 		return nil, err
 	}
 	defer rows.Close()
+	if n := len(rows.Columns()); n > maxColumns {
+		return nil, fmt.Errorf("have %d columns: %w", n, errTooWide)
+	}
 	a := &Answer{Columns: []Column{}, Rows: [][]any{}}
 	for _, c := range rows.Columns() {
 		a.Columns = append(a.Columns, Column(c))
@@ -45,6 +59,7 @@ func ask(ctx context.Context, db Engine, sql string, maxRows int) (*Answer, erro
 		row := make([]any, len(a.Columns))
 		for i, v := range rows.Values() {
 			row[i] = format.JavaScript(v)
+			size += valueSize
 			if s, ok := row[i].(string); ok {
 				size += len(s)
 			}

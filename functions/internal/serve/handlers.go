@@ -15,7 +15,7 @@ import (
 )
 
 // maxBody bounds a request's body, in bytes. SQL of a person is a small part of it.
-const maxBody = 256 << 10
+const maxBody = 64 << 10
 
 //go:embed assets
 var assets embed.FS
@@ -198,7 +198,7 @@ func (s *Server) explain(err error) (code int, message string) {
 		return http.StatusGatewayTimeout, fmt.Sprintf("has run for %s, which is %s, and does not stop: DuckDB ends the step that it is in first, and other queries wait for that", s.Timeout, limit)
 	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout, fmt.Sprintf("stopped after %s, which is %s", s.Timeout, limit)
-	case errors.Is(err, query.ErrNotQuery), errors.As(err, &wrong):
+	case errors.Is(err, query.ErrNotQuery), errors.Is(err, errTooWide), errors.As(err, &wrong):
 		return http.StatusBadRequest, err.Error()
 	}
 	return http.StatusInternalServerError, err.Error()
