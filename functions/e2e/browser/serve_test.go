@@ -146,7 +146,7 @@ func testServe(t *testing.T, browser context.Context, lake string) {
 			t.Errorf("shows %q", got)
 		}
 		b.quiet(url + "/")
-		b.runSQL(`COPY (SELECT 1) TO '<b>x'`)
+		b.runSQL(`SELECT "<b>x" FROM range(1)`)
 		if e := eval[string](b, `document.getElementById("error").textContent`); !strings.Contains(e, "<b>x") {
 			t.Errorf("error is %q", e)
 		}
