@@ -33,6 +33,7 @@ func TestReadOnly(t *testing.T) {
 		"WITH a AS (FROM query('SELECT 1')) SELECT 1", "SELECT [x FOR x IN [1] IF x = (FROM query('SELECT 1'))]", "FROM (FROM range(1)) UNION ALL (FROM query('SELECT 1')) ORDER BY 1",
 		"SELECT sum(1) OVER (PARTITION BY (FROM query('SELECT 1')))", "SELECT 1 LIMIT (FROM query('SELECT 1'))", "SELECT 1 AS a GROUP BY (FROM query('SELECT 1'))",
 		"FROM json_execute_serialized_sql(json_serialize_sql('FROM " + logs + "'))", "PRAGMA json_execute_serialized_sql('{}')", "FROM arrow_scan(0, 0, 0)", "FROM truncate_duckdb_logs()",
+		"SELECT json_serialize_plan('FROM arrow_scan(0, 0, 0)')", `SELECT abs(length("JSON_Serialize_Plan"('SELECT 1')))`,
 		"PRAGMA table_info('aga_flow_logs')", "WITH a AS (INSERT INTO aga_flow_logs SELECT 1 RETURNING *) FROM a", "PREPARE p AS SELECT 1", "CREATE SECRET (TYPE s3)",
 	} {
 		if _, err := try(t.Context(), db, sql); err == nil {

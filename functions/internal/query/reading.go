@@ -16,12 +16,11 @@ import (
 // ErrNotQuery is the cause of the error that a statement gives that does more than read.
 var ErrNotQuery = errors.New("not a single query: want one SELECT, WITH, VALUES, DESCRIBE, SHOW, SUMMARIZE, or EXPLAIN of such a one (without ANALYZE)")
 
-// refused is the error of a query that reads from a function which may do more than that, or not even
-// that. It is [ErrNotQuery].
+// refused is the error of a query with a function that may do more than read. It is [ErrNotQuery].
 type refused string
 
 func (f refused) Error() string {
-	return fmt.Sprintf("function %s is refused: in FROM, want one of these: %s", string(f), strings.Join(readers, ", "))
+	return fmt.Sprintf("function %s is refused; in FROM, want one of these: %s", string(f), strings.Join(readers, ", "))
 }
 
 func (refused) Is(target error) bool { return target == ErrNotQuery }
@@ -70,8 +69,8 @@ func (c *conn) reading(ctx context.Context, sql string) (string, error) {
 		}
 		return "", err
 	}
-	for name := range readFrom(statements[0]) {
-		if !slices.Contains(readers, strings.ToLower(name)) {
+	for name, from := range functionsOf(statements[0]) {
+		if from && !slices.Contains(readers, strings.ToLower(name)) || strings.EqualFold(name, "json_serialize_plan") { // which plans a text
 			return "", refused(name)
 		}
 	}
@@ -95,21 +94,23 @@ func (c *conn) parse(ctx context.Context, sql string) ([]any, error) {
 	return answer.Statements, nil
 }
 
-// readFrom gives the functions in FROM in a part of a tree, each as often as it stands there.
-func readFrom(part any) iter.Seq[string] {
-	return func(yield func(string) bool) {
+// functionsOf gives the functions in a part of a tree, each as often as it stands there, and whether
+// it stands in FROM.
+func functionsOf(part any) iter.Seq2[string, bool] {
+	return func(yield func(name string, from bool) bool) {
 		var each func(part any) bool
 		each = func(part any) bool {
 			switch part := part.(type) {
 			case []any:
 				return !slices.ContainsFunc(part, func(p any) bool { return !each(p) })
 			case map[string]any:
-				if part["type"] == "TABLE_FUNCTION" {
-					function, _ := part["function"].(map[string]any)
-					name, _ := function["function_name"].(string)
-					if !yield(name) {
-						return false
-					}
+				function, from := part, part["type"] == "TABLE_FUNCTION"
+				if from {
+					function, _ = part["function"].(map[string]any)
+				}
+				name, named := function["function_name"].(string)
+				if (from || named) && !yield(name, from) {
+					return false
 				}
 				for _, p := range part {
 					if !each(p) {
