@@ -42,7 +42,7 @@ func Charts() []Chart {
 		{"ports", "Bytes by protocol and port", "The port is the accelerator's; the 15 with most bytes over the whole range are told apart."},
 		{"refused", "Refused traffic by reason", "Records whose action is REJECT."},
 		{"rejects", "Rejected lines by reason", "Lines of the logs that are no records. They are told apart by whole days; accelerator and direction do not apply."},
-		{"completeness", "Completeness by day", "Source files seen, of 288 of five minutes for each accelerator and day, from the day of its first file to 30 days after its last, but not after the day on which this page was made; where no file at all came for longer than that, to the last one. AWS writes no file for five minutes without traffic: such a time is not seen. Days count as a whole; direction does not apply."},
+		{"completeness", "Completeness by day", "Source files seen, of 288 of five minutes for each accelerator and day, from the day of its first file to 30 days after its last, but no later than the day before this page was made; where no file at all came for longer than that, to the last one. AWS writes no file for five minutes without traffic: such a time is not seen. Days count as a whole; direction does not apply."},
 		{"lag", "Lag by day", "Source files by the time from the end of their five minutes to the writing of their Parquet file, the last one where there are several. Of days that were replayed, and in lakes that were copied, it says when that was. Days count as a whole; direction does not apply."},
 	}
 }

@@ -4,7 +4,7 @@
 // Collect gathers the data by SQL over the registered partitions, and Write writes the page: the data
 // as JSON, Apache ECharts (see the folder echarts) and a script of our own, which filters by time,
 // accelerator and direction. The page depends on the lake, to which the times belong at which its objects
-// were written, and on the day on which it is looked at, up to which files are missed: no other clock,
+// were written, and on the day on which it is looked at, before which files are missed: no other clock,
 // no machine.
 //
 // What it holds is bounded, whatever the lake holds, and what it shows is exact: each picture's cube

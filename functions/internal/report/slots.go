@@ -37,7 +37,7 @@ type slotsKey struct {
 }
 
 // NewSlots gives slots of which none was seen. Those of days before from and after to never are. today
-// is the day on which the lake is looked at: up to then, files are looked for that have not come.
+// is the day on which the lake is looked at: up to the day before, files are looked for that have not come.
 func NewSlots(from, to, today schema.Day) *Slots {
 	return &Slots{table: schema.GlobalAccelerator(), from: from, to: to, today: today, seen: map[slotsKey]*[perDay]lag{}}
 }
@@ -224,7 +224,7 @@ func (s *Slots) days() (days []schema.Day, earlier int) {
 	}
 	if n := len(days); n > 0 {
 		if last := days[n-1]; s.today-last <= silence {
-			for d := last + 1; d <= min(s.today, s.to); d++ {
+			for d := last + 1; d <= min(s.today-1, s.to); d++ {
 				days = append(days, d)
 			}
 		}

@@ -68,7 +68,9 @@ function slotDays() {
 			longest: lags.length === 0 ? null : BigInt(Math.max(...lags)),
 		};
 	});
-	return all.filter((d) => d.expected > 0n && showsDay(d.day));
+	// Up to the end are also the days after the last record, of which files are missed.
+	const after = filter.to === data.steps.length - 1 ? stepStart(filter.to) / 1000 : Infinity;
+	return all.filter((d) => d.expected > 0n && (showsDay(d.day) || d.day > after));
 }
 
 // slotsText says which files of the lake are in no day that is shown.
