@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/flowlake/flowlake/functions/internal/store"
 )
@@ -50,28 +52,37 @@ func writeFile(ctx context.Context, name string, write func(io.Writer) error) er
 // maxLinks is how many links are followed from one to the next, as by Linux.
 const maxLinks = 40
 
-// follow gives where a name leads by links, be there a file or not yet.
-func follow(name string) string {
+// follow gives where a name leads by links, the last of which may lead to a file that is not there yet.
+// Names are put together as they stand: behind a link, "../" leads elsewhere than its text says.
+func follow(name string) (string, error) {
 	for range maxLinks {
+		path, err := filepath.EvalSymlinks(name)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return path, err
+		}
+		dir, base := filepath.Split(name)
 		to, err := os.Readlink(name)
-		if err != nil {
-			return name // it is no link, or not there
-		}
-		if !filepath.IsAbs(to) {
-			dir, err := filepath.EvalSymlinks(filepath.Dir(name)) // else "../" leads back to where its link stands
-			if err != nil {
-				return name
+		switch {
+		case err != nil: // the file is not there, and perhaps its directory
+			if real, err := filepath.EvalSymlinks(cmp.Or(dir, ".")); err == nil {
+				dir = real
 			}
-			to = filepath.Join(dir, to)
+			return filepath.Join(dir, base), nil
+		case filepath.IsAbs(to):
+			name = to
+		default:
+			name = dir + to
 		}
-		name = to
 	}
-	return name
+	return "", syscall.ELOOP
 }
 
 // writeRegular writes a file that is one, or is not there yet.
 func writeRegular(ctx context.Context, name string, write func(io.Writer) error) error {
-	path := follow(name)
+	path, err := follow(name)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
 	dir, err := store.OpenLocal(filepath.Dir(path))
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)

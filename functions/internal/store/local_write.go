@@ -14,8 +14,8 @@ import (
 
 // Create begins a new object. Its bytes go to a temporary file beside its place, which hides from
 // [Local.List]; Commit moves it there. Two writers of one key do not disturb each other, and the
-// last Commit wins. An object that is there already gives the new one its mode, less the umask. Each
-// Write is one call of the operating system, so small ones should be buffered by the caller.
+// last Commit wins. An object that is there already gives the new one its mode. Each Write is one
+// call of the operating system, so small ones should be buffered by the caller.
 //
 // The context is that of the writes: once it is canceled, they give errors.
 func (s *Local) Create(ctx context.Context, key string) (Writer, error) {
@@ -24,12 +24,16 @@ func (s *Local) Create(ctx context.Context, key string) (Writer, error) {
 	}
 	path := s.Path(key)
 	mode := fs.FileMode(0o666) // of any new file, unlike os.CreateTemp's: others may read the lake
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
+	old, missing := os.Stat(path)
+	if missing == nil {
+		mode = old.Mode().Perm()
 	}
 	f, err := s.createTemp(filepath.Dir(path), mode)
 	if err != nil {
 		return nil, &Error{Op: "create", Key: key, Err: err}
+	}
+	if missing == nil {
+		_ = f.Chmod(mode) // what the umask took; where that cannot be, fewer may read it
 	}
 	return &localWriter{ctx: ctx, key: key, path: path, file: f}, nil
 }

@@ -47,26 +47,28 @@ func TestReadOnlyDirectory(t *testing.T) {
 	})
 }
 
-// TestMode replaces an object that others must not read.
+// TestMode replaces an object that others must not read, and one that all may write.
 func TestMode(t *testing.T) {
 	s := openLocal(t, t.TempDir())
-	put(t, s, "a")
-	if err := os.Chmod(s.Path("a"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, mode := range []fs.FileMode{0o600, 0o666} {
+		put(t, s, "a")
+		if err := os.Chmod(s.Path("a"), mode); err != nil {
+			t.Fatal(err)
+		}
+		w, err := s.Create(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		hidden, err := filepath.Glob(filepath.Join(s.Path(""), ".tmp-*"))
+		if err != nil || len(hidden) != 1 {
+			t.Fatal(hidden, err)
+		}
+		wantMode(t, hidden[0], mode)
+		if err := w.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wantMode(t, s.Path("a"), mode)
 	}
-	w, err := s.Create(t.Context(), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	hidden, err := filepath.Glob(filepath.Join(s.Path(""), ".tmp-*"))
-	if err != nil || len(hidden) != 1 {
-		t.Fatal(hidden, err)
-	}
-	wantMode(t, hidden[0], 0o600)
-	if err := w.Commit(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	wantMode(t, s.Path("a"), 0o600)
 }
 
 func wantMode(t *testing.T, path string, want fs.FileMode) {
