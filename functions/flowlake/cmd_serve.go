@@ -76,6 +76,9 @@ func (o *serveOptions) run(c *cobra.Command) error {
 	defer os.RemoveAll(temp) // with that of a query which does not stop, whose lake stays open
 	o.options.TimeoutName = "--timeout"
 	o.options.Open = func(ctx context.Context) (*serve.Lake, error) {
+		if err := os.MkdirAll(temp, 0o700); err != nil { // somebody may have cleaned up what is old
+			return nil, fmt.Errorf("make a temporary directory: %w", err)
+		}
 		slots := newSlots(k.days)
 		db, done, err := k.query(ctx, c.ErrOrStderr(), temp, slots.Watch)
 		if err != nil {
