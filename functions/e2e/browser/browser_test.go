@@ -30,6 +30,7 @@ func TestInBrowser(t *testing.T) {
 	t.Run("what a page does wrong is seen", func(t *testing.T) { testTab(t, browser) })
 	t.Run("report", func(t *testing.T) { testReport(t, browser, lake) })
 	t.Run("strays", func(t *testing.T) { testStrays(t, browser) })
+	t.Run("files that have not come", func(t *testing.T) { testMissing(t, browser) })
 	t.Run("hostile texts", func(t *testing.T) { testHostileTexts(t, browser) })
 	t.Run("serve", func(t *testing.T) { testServe(t, browser, lake) })
 }

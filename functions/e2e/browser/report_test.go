@@ -60,7 +60,7 @@ func testReport(t *testing.T, browser context.Context, lake string) {
 		} {
 			eval[any](b, `document.getElementById("reset").click()`)
 			for _, id := range slices.Sorted(maps.Keys(filter)) {
-				eval[any](b, `(() => { const s = document.getElementById(%s); s.value = %s; s.dispatchEvent(new Event("change", {bubbles: true})); })()`, id, filter[id])
+				b.filter(id, filter[id])
 			}
 			s := b.selection(filter)
 			b.checkNumbers(lake, s)
@@ -191,6 +191,12 @@ func (b *tab) openPage(url string) {
 	if !slices.Equal(names, pictures) {
 		b.Fatalf("the page has %q, want %q", names, pictures)
 	}
+}
+
+// filter chooses a value of one of the page's filters.
+func (b *tab) filter(id, value string) {
+	b.Helper()
+	eval[any](b, `(() => { const s = document.getElementById(%s); s.value = %s; s.dispatchEvent(new Event("change", {bubbles: true})); })()`, id, value)
 }
 
 // checkMarks says that so much can be seen in each chart as it says that it draws, and gives the numbers

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"math"
@@ -118,4 +119,40 @@ func checkCompleteness(t *testing.T, got table, late map[lateKey]time.Duration, 
 			t.Errorf("completeness: have %q, want %q", r, want)
 		}
 	}
+}
+
+// testMissing opens the page of a lake that got its last file four days ago: the days since then miss all
+// files, while the page shows what goes up to its end.
+func testMissing(t *testing.T, browser context.Context) {
+	dir := t.TempDir()
+	logs, lake, page := filepath.Join(dir, "logs"), filepath.Join(dir, "lake"), filepath.Join(dir, "report.html")
+	today := time.Now().UTC().Truncate(24 * time.Hour) // at midnight, one day more may be missing
+	day := func(ago int) string { return today.AddDate(0, 0, -ago).Format(time.DateOnly) }
+	flowlake(t, done, "synth", "--out", logs, "--day", day(4), "--records", "2000", "--seed", "1")
+	flowlake(t, done, "replay", logs, "--lake", lake)
+	flowlake(t, done, "report", "--lake", lake, "--out", page)
+	b := open(t, browser)
+	b.look(1200, "light")
+	url := "file://" + filepath.ToSlash(page)
+	b.openPage(url)
+	check := func(when string, missing bool) {
+		days := map[string]string{}
+		for _, r := range b.tables()["completeness"].Rows {
+			days[r[0]] = r[1]
+		}
+		if days[day(4)] == "" || days[day(4)] == "0" {
+			t.Errorf("%s: files seen are %v", when, days)
+		}
+		for ago := 3; ago > 0; ago-- {
+			if have, shown := days[day(ago)]; shown != missing || shown && have != "0" {
+				t.Errorf("%s: files seen %d days ago are %q, shown %t, want %t", when, ago, have, shown, missing)
+			}
+		}
+	}
+	check("all", true)
+	b.filter("from", "5")
+	check("up to the end", true)
+	b.filter("to", "14")
+	check("up to some hour", false)
+	b.quiet(url)
 }
