@@ -81,7 +81,7 @@ func withoutPlace(err error) error {
 // viewAnswer makes a query that was found to read the view answer of the connection, and gives its
 // columns. A query is made a view, and not put into another text, because it may end in a comment.
 func (c *conn) viewAnswer(ctx context.Context, sql string) ([]Column, error) {
-	sql, err := c.reading(ctx, sql)
+	sql, err := c.readOnly(ctx, sql)
 	if err != nil {
 		return nil, err
 	}

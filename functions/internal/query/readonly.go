@@ -43,12 +43,12 @@ var readers = []string{
 // comments, but none in another, for those nest.
 var explained = regexp.MustCompile(`(?is)^(?:\s|--[^\r\n]*[\r\n]|/\*(?:[^*/]|\*+[^*/]|/+[^*/])*\*+/)*(explain\b(?:\s*\(\s*format\s+\w+\s*\))?)(.*)$`)
 
-// reading gives the text to run for a statement, and an error for one that does more than read.
+// readOnly gives the text to run for a statement, and an error for one that does more than read.
 //
 // DuckDB itself takes the statement apart: who looks for words in it takes texts and names for calls,
 // and overlooks a call that a comment hides. It only does that to what selects, so what an EXPLAIN
 // explains is looked at by itself; it cannot begin with ANALYZE, or ANALYSE, which would run it.
-func (c *conn) reading(ctx context.Context, sql string) (string, error) {
+func (c *conn) readOnly(ctx context.Context, sql string) (string, error) {
 	if err := checkText(sql); err != nil {
 		return "", err
 	}

@@ -41,7 +41,7 @@ type Rows struct {
 // query starts a statement if it reads only. The connection stays the caller's, who closes it after
 // the rows.
 func (c *conn) query(ctx context.Context, sql string) (*Rows, error) {
-	sql, err := c.reading(ctx, sql)
+	sql, err := c.readOnly(ctx, sql)
 	if err != nil {
 		return nil, err
 	}
