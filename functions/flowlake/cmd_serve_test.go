@@ -95,25 +95,37 @@ func TestServeRejects(t *testing.T) {
 	}
 }
 
-// TestServeLeavesNoLitter ends it while DuckDB parses for seconds, and hears nothing meanwhile.
-func TestServeLeavesNoLitter(t *testing.T) {
+// serveIn serves a small lake with the given directory for temporary files.
+func serveIn(t *testing.T, temp string) *served {
+	t.Helper()
 	dir := t.TempDir()
-	lake := filepath.Join(dir, "lake")
-	flowlake(t, exitOK, "synth", "--out", filepath.Join(dir, "logs"), "--day", "2026-01-09", "--records", "20")
-	flowlake(t, exitOK, "replay", filepath.Join(dir, "logs"), "--lake", lake)
-	temp := t.TempDir()
+	logs, lake := filepath.Join(dir, "logs"), filepath.Join(dir, "lake")
+	flowlake(t, exitOK, "synth", "--out", logs, "--day", "2026-01-09", "--records", "20")
+	flowlake(t, exitOK, "replay", logs, "--lake", lake)
 	t.Setenv("TMPDIR", temp)
-	s := serving(t, "--lake", lake, "--timeout", "2s", "--refresh", "1ms")
+	return serving(t, "--lake", lake, "--timeout", "2s", "--refresh", "1ms")
+}
+
+// TestServeAfterCleaning takes its temporary directory away, as those do who clean up what is old.
+func TestServeAfterCleaning(t *testing.T) {
+	temp := t.TempDir()
+	s := serveIn(t, temp)
 	made, err := filepath.Glob(filepath.Join(temp, "*"))
 	if err != nil || len(made) != 1 {
-		t.Fatalf("has made %v", made)
+		t.Fatalf("has made %q, error %v", made, err)
 	}
-	if err := os.RemoveAll(made[0]); err != nil { // as those do who clean up what is old
+	if err := os.RemoveAll(made[0]); err != nil {
 		t.Fatal(err)
 	}
 	if rows := s.ask(`{"sql":"SELECT 1"}`); len(rows) != 1 {
 		t.Errorf("afterwards it has %v", rows)
 	}
+}
+
+// TestServeLeavesNoLitter ends it while DuckDB parses for seconds, and hears nothing meanwhile.
+func TestServeLeavesNoLitter(t *testing.T) {
+	temp := t.TempDir()
+	s := serveIn(t, temp)
 	const nested = 15000
 	resp, err := http.Post(s.url+"api/query", "application/json", strings.NewReader(`{"sql":"SELECT 1 `+strings.Repeat("/*", nested)+strings.Repeat("*/", nested)+`"}`))
 	if err != nil {

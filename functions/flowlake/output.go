@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/flowlake/flowlake/functions/internal/store"
 )
@@ -49,32 +48,24 @@ func writeFile(ctx context.Context, name string, write func(io.Writer) error) er
 	return f.Close()
 }
 
-// maxLinks is how many links are followed from one to the next, as by Linux.
-const maxLinks = 40
-
 // follow gives where a name leads by links, the last of which may lead to a file that is not there yet.
 // Names are put together as they stand: behind a link, "../" leads elsewhere than its text says.
 func follow(name string) (string, error) {
-	for range maxLinks {
-		path, err := filepath.EvalSymlinks(name)
-		if !errors.Is(err, fs.ErrNotExist) {
-			return path, err
-		}
-		dir, base := filepath.Split(name)
-		to, err := os.Readlink(name)
-		switch {
-		case err != nil: // the file is not there, and perhaps its directory
-			if real, err := filepath.EvalSymlinks(cmp.Or(dir, ".")); err == nil {
-				dir = real
-			}
-			return filepath.Join(dir, base), nil
-		case filepath.IsAbs(to):
-			name = to
-		default:
-			name = dir + to
-		}
+	path, err := filepath.EvalSymlinks(name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return path, err // of links in a circle, too
 	}
-	return "", syscall.ELOOP
+	dir, base := filepath.Split(name)
+	if to, err := os.Readlink(name); err == nil {
+		if !filepath.IsAbs(to) {
+			to = dir + to
+		}
+		return follow(to)
+	}
+	if there, err := filepath.EvalSymlinks(cmp.Or(dir, ".")); err == nil { // else it is made
+		dir = there
+	}
+	return filepath.Join(dir, base), nil
 }
 
 // writeRegular writes a file that is one, or is not there yet.

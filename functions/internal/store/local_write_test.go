@@ -73,8 +73,12 @@ func TestMode(t *testing.T) {
 
 func wantMode(t *testing.T, path string, want fs.FileMode) {
 	t.Helper()
-	if info, err := os.Stat(path); err != nil || info.Mode() != want {
-		t.Errorf("%s: %v, error %v, want %v", path, info.Mode(), err, want)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode() != want {
+		t.Errorf("%s: mode %v, want %v", path, info.Mode(), want)
 	}
 }
 
